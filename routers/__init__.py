@@ -1,0 +1,1 @@
+"""Small models: the request classifier and the specialists. Knows neither `gateway` nor `policies`."""

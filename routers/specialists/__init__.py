@@ -1,0 +1,1 @@
+"""Task models that answer requests, and the small language model."""
