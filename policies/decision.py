@@ -36,7 +36,8 @@ class Skipped:
     target: str
     reason: str
     """In words a caller may read, e.g. "set `OPENAI_API_KEY`"."""
-    cause: Literal["unavailable", "incapable", "forbidden", "too_costly"]
+    cause: Literal["unavailable", "incapable", "forbidden", "too_costly", "too_weak"]
+    """`too_weak`: usable, but a missing upstream was needed to reach what the plan asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""Loads a policy file: read, parse, validate, compile. Either everything holds, or all findings come back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.document import MAX_BYTES, Document, UnreadableError, read_document
+from policies.engine import CompiledPolicy, compile_policy
+from policies.findings import Finding
+from policies.parsing import parse_policy
+from policies.validate import validate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from policies.labels import Labels
+    from policies.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy that can serve."""
+
+    source: str
+    policy: Policy
+    compiled: CompiledPolicy
+    warnings: tuple[Finding, ...]
+    document: Document
+    """The plain data with line numbers, e.g. to say where a failing case stands."""
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that name the content of the file; comments and layout do not change them."""
+        return self.compiled.version
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A policy that must not serve; `findings` has at least one error and every warning."""
+
+    source: str
+    findings: tuple[Finding, ...]
+
+
+def load(path: Path, labels: Labels | None = None) -> Loaded | Refused:
+    """The policy in the file at `path`; a file that cannot be read is a finding too."""
+    source = str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+            size = len(content) if len(content) <= MAX_BYTES else path.stat().st_size
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        return Refused(source, (Finding("error", source, 1, 1, f"cannot be read: {reason}"),))
+    if size > MAX_BYTES:
+        too_large = f"the file has {size} bytes; at most {MAX_BYTES} are read"
+        return Refused(source, (Finding("error", source, 1, 1, too_large),))
+    return loads(content, source, labels)
+
+
+def loads(content: str | bytes, source: str = "<policy>", labels: Labels | None = None) -> Loaded | Refused:
+    """The policy in `content`; `source` stands for the path in findings. Never raises on any content.
+
+    With `labels` the names of tasks and domains are checked against what the classifier knows.
+    """
+    try:
+        document = read_document(content)
+    except UnreadableError as unreadable:
+        line, column = unreadable.place
+        return Refused(source, (Finding("error", source, line, column, unreadable.message),))
+    policy = parse_policy(document, source)
+    if isinstance(policy, list):
+        return Refused(source, _in_order(policy))
+    findings = _in_order(validate(policy, document, source, labels))
+    if any(finding.severity == "error" for finding in findings):
+        return Refused(source, findings)
+    return Loaded(source, policy, compile_policy(policy, content_version(policy)), findings, document)
+
+
+def content_version(policy: Policy) -> str:
+    """The first 12 hex digits of SHA-256 over what the file says, without comments and layout."""
+    content = policy.model_dump_json(by_alias=True, exclude_unset=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _in_order(findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.line, f.column, f.message)))

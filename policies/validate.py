@@ -1,0 +1,127 @@
+"""Checks what a policy means, apart from its form: names that exist, rules that can be reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from policies.decision import TargetKind
+from policies.engine import RESERVED_IDS, TASK_PREFIX
+from policies.findings import Finding, quote
+from policies.labels import Labels
+from policies.model import AUTO
+from policies.parsing import rule_at
+from policies.validate_when import Problem, unknown, when_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.document import Document, Loc
+    from policies.model import Expect, PlanSpec, Policy, Target
+
+KINDS: tuple[str, ...] = get_args(TargetKind)
+
+
+def validate(policy: Policy, document: Document, source: str, labels: Labels | None = None) -> list[Finding]:
+    """Every finding about `policy`, with the places that `document` knows."""
+    return [_placed(problem, document, source) for problem in _problems(policy, labels or Labels())]
+
+
+def _placed(problem: Problem, document: Document, source: str) -> Finding:
+    line, column = document.place(problem.loc, key=problem.on_key)
+    rule = rule_at(document, problem.loc)
+    return Finding(problem.severity, source, line, column, problem.message, rule)
+
+
+def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
+    for name, target in policy.targets.items():
+        yield from _target(name, target, labels)
+    if policy.baseline is not None:
+        yield from unknown(policy.baseline, policy.targets, ("baseline",), "target")
+    for glob, name in policy.aliases.items():
+        if glob in policy.targets or glob == AUTO:
+            yield Problem(
+                ("aliases", glob), f"{quote(glob)} is a name of its own and never an alias", on_key=True
+            )
+        yield from unknown(name, (AUTO, *policy.targets), ("aliases", glob), "target")
+    for index, rule in enumerate(policy.rules):
+        loc: Loc = ("rules", index)
+        yield from when_problems(rule.when, policy, labels, (*loc, "when"))
+        yield from _plan(rule.then, policy, (*loc, "then"))
+    yield from _plan(policy.default, policy, ("default",))
+    yield from _ids(policy)
+    yield from _reach(policy)
+    for index, case in enumerate(policy.tests):
+        yield from _expect(case.expect, policy, ("tests", index, "expect"))
+
+
+def _target(name: str, target: Target, labels: Labels) -> Iterator[Problem]:
+    loc: Loc = ("targets", name)
+    if name in KINDS or name == AUTO or name.startswith(TASK_PREFIX):
+        yield Problem(loc, f"{quote(name)} has a meaning of its own and cannot name a target", on_key=True)
+    provider, _, model = target.model.partition("/")
+    if target.kind == "upstream" and not (provider and model):
+        yield Problem(
+            (*loc, "model"),
+            f"the model of an upstream is `provider/model`, and {quote(target.model)} names no provider",
+        )
+    if target.ability is not None and labels.abilities:
+        yield from unknown(target.ability, sorted(labels.abilities), (*loc, "ability"), "ability")
+
+
+def _plan(spec: PlanSpec, policy: Policy, loc: Loc) -> Iterator[Problem]:
+    field_name = "steps" if spec.steps is not None else "among"
+    names = spec.steps or spec.among or ()
+    for index, name in enumerate(names):
+        yield from unknown(name, policy.targets, (*loc, field_name, index), "target")
+        if name in names[:index]:
+            yield Problem((*loc, field_name, index), f"{quote(name)} is named twice", "warning")
+    for index, name in enumerate(spec.forbid):
+        yield from unknown(name, (*KINDS, *policy.targets), (*loc, "forbid", index), "kind or target")
+    known = [name for name in names if name in policy.targets]
+    if known and all(_forbids(spec, name, policy) for name in known):
+        yield Problem(
+            (*loc, field_name), f"no target of {quote(field_name)} can be used: `forbid` rules out every one"
+        )
+    if spec.accept is not None and known and all(policy.targets[n].kind == "upstream" for n in known):
+        yield Problem((*loc, "accept"), "`accept` has no effect: upstreams report no confidence", "warning")
+
+
+def _forbids(spec: PlanSpec, name: str, policy: Policy) -> bool:
+    return name in spec.forbid or policy.targets[name].kind in spec.forbid
+
+
+def _ids(policy: Policy) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, rule in enumerate(policy.rules):
+        loc: Loc = ("rules", index, "id")
+        if rule.id in RESERVED_IDS:
+            yield Problem(loc, f"{quote(rule.id)} is the id of decisions that no rule made; take another")
+        if rule.id in first:
+            yield Problem(loc, f"rule id {quote(rule.id)} is already that of rule {first[rule.id] + 1}")
+        first.setdefault(rule.id, index)
+
+
+def _reach(policy: Policy) -> Iterator[Problem]:
+    """Rules behind one that always matches, or behind an equal condition; what they forbid still holds."""
+    seen: dict[str, str] = {}
+    catch_all: str | None = None
+    for index, rule in enumerate(policy.rules):
+        condition = rule.when.model_dump_json(exclude_none=True)
+        if catch_all is not None:
+            why = f"never chosen: rule {quote(catch_all)} before it always matches"
+            yield Problem(("rules", index), why, "warning")
+        elif condition in seen:
+            why = f"never chosen: rule {quote(seen[condition])} before it has the same conditions"
+            yield Problem(("rules", index), why, "warning")
+        if condition == "{}":
+            catch_all = catch_all or rule.id
+        seen.setdefault(condition, rule.id)
+
+
+def _expect(expect: Expect, policy: Policy, loc: Loc) -> Iterator[Problem]:
+    if expect.rule is not None:
+        ids = (*(rule.id for rule in policy.rules), *sorted(RESERVED_IDS))
+        yield from unknown(expect.rule, ids, (*loc, "rule"), "rule")
+    for field_name in ("target", "forbidden_target"):
+        if (name := getattr(expect, field_name)) is not None:
+            yield from unknown(name, policy.targets, (*loc, field_name), "target")
