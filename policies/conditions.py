@@ -6,12 +6,14 @@ import fnmatch
 import operator
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from policies.decision import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from policies.facts import Facts
     from policies.model import Range, TimeWindow, When
@@ -28,20 +30,25 @@ _RANGES = (
 )
 _FLAGS = ("tools", "json_schema", "stream")
 _GLOBS = ("model", "key", "tenant")
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One compiled condition. `passes` decides; `actual` only reads the value to show, on demand."""
+    """One compiled condition: `holds(read(facts))` decides, `show(read(facts))` is the value to show.
+
+    The parts are C functions where they can be, because every rule of a policy passes through here.
+    """
 
     fact: str
     expected: str
-    passes: Callable[[Facts], bool]
-    actual: Callable[[Facts], str]
+    read: Callable[[Facts], Any]
+    holds: Callable[[Any], bool]
+    show: Callable[[Any], str]
 
     def check(self, facts: Facts, *, passed: bool) -> Check:
         """The verdict `passed` of this condition as an explanation."""
-        return Check(self.fact, self.expected, self.actual(facts), passed)
+        return Check(self.fact, self.expected, self.show(self.read(facts)), passed)
 
 
 def compile_when(when: When) -> tuple[Condition, ...]:
@@ -52,16 +59,20 @@ def compile_when(when: When) -> tuple[Condition, ...]:
 def first_failure(conditions: tuple[Condition, ...], facts: Facts) -> int:
     """Index of the first condition that fails, or -1 when all hold."""
     for index, condition in enumerate(conditions):
-        if not condition.passes(facts):
+        if not condition.holds(condition.read(facts)):
             return index
     return -1
 
 
 def explain(conditions: tuple[Condition, ...], facts: Facts, failure: int) -> tuple[Check, ...]:
     """The checks that led to `failure` (from `first_failure`), the failed one last."""
-    if failure < 0:
-        return tuple([condition.check(facts, passed=True) for condition in conditions])
-    return tuple([c.check(facts, passed=i < failure) for i, c in enumerate(conditions[: failure + 1])])
+    if failure == 0:
+        return (conditions[0].check(facts, passed=False),)
+    passed = conditions if failure < 0 else conditions[:failure]
+    checks = [condition.check(facts, passed=True) for condition in passed]
+    if failure > 0:
+        checks.append(conditions[failure].check(facts, passed=False))
+    return tuple(checks)
 
 
 def glob_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -70,14 +81,15 @@ def glob_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     `fnmatch.translate` emits atomic groups, so a pattern with many stars cannot backtrack.
     """
     patterns = tuple(patterns)
-    exact = frozenset(p for p in patterns if not re.search(r"[*?\[]", p))
-    compiled = tuple(re.compile(fnmatch.translate(p)).match for p in patterns if p not in exact)
-    if not compiled:
+    exact = frozenset(p for p in patterns if not _WILDCARD.search(p))
+    prefixes = tuple(p[:-1] for p in patterns if p.endswith("*") and not _WILDCARD.search(p[:-1]))
+    others = [p for p in patterns if p not in exact and p[:-1] not in prefixes]
+    regexes = [re.compile(fnmatch.translate(p)).match for p in others]
+    if not prefixes and not regexes:
         return exact.__contains__
-    if len(compiled) == 1 and not exact:
-        match = compiled[0]
-        return lambda text: match(text) is not None
-    return lambda text: text in exact or any(match(text) for match in compiled)
+    if not regexes:
+        return lambda text: text.startswith(prefixes) or text in exact
+    return lambda text: text.startswith(prefixes) or text in exact or any(match(text) for match in regexes)
 
 
 def _conditions(when: When) -> Iterator[Condition]:
@@ -94,26 +106,29 @@ def _plain(when: When) -> Iterator[Condition]:
     """Conditions on one fact each, in the order in which they tell most for least."""
     for name in _FLAGS:
         if (wanted := getattr(when, name)) is not None:
-            yield _flag(name, wanted)
+            expected = f"is {_yes_no(wanted)}"
+            yield Condition(name, expected, attrgetter(name), partial(operator.is_, wanted), _yes_no)
     for name in _ENUMERATIONS:
         if (values := getattr(when, name)) is not None:
-            yield _one_of(name, values)
+            yield Condition(
+                name, _alternatives(values), attrgetter(name), frozenset(values).__contains__, str
+            )
     for name in _RANGES:
         if (limits := getattr(when, name)) is not None:
-            yield _range(name, limits, _reader(name))
+            yield _range(name, limits, attrgetter(name), optional=name == "max_output_tokens")
     for name in _GLOBS:
         if (patterns := getattr(when, name)) is not None:
-            yield _glob(name, patterns, _reader(name))
+            yield Condition(name, _alternatives(patterns), attrgetter(name), glob_matcher(patterns), str)
 
 
 def _keyed(when: When) -> Iterator[Condition]:
-    """Conditions on an entry of a mapping."""
+    """Conditions on an entry of a mapping; an entry that is absent fails them."""
     for target, limits in (when.success or {}).items():
-        yield _range(f"success.{target}", limits, _entry_reader("success", target))
+        yield _range(f"success.{target}", limits, _success_of(target), optional=True)
     for key, patterns in (when.metadata or {}).items():
-        yield _glob(f"metadata.{key}", patterns, _entry_reader("metadata", key))
+        yield _entry_glob(f"metadata.{key}", patterns, _metadata_of(key))
     for key, patterns in (when.header or {}).items():
-        yield _glob(f"header.{key.lower()}", patterns, _entry_reader("headers", key.lower()))
+        yield _entry_glob(f"header.{key.lower()}", patterns, _header_of(key.lower()))
 
 
 def _combinations(when: When) -> Iterator[Condition]:
@@ -125,61 +140,25 @@ def _combinations(when: When) -> Iterator[Condition]:
         yield _not(compile_when(when.not_))
 
 
-def _reader(name: str) -> Callable[[Facts], object]:
-    return operator.attrgetter(name)
+def _range(name: str, limits: Range, read: Callable[[Facts], Any], *, optional: bool) -> Condition:
+    within = _within(limits)
+    holds = (lambda value: value is not None and within(value)) if optional else within
+    return Condition(name, _bounds(limits), read, holds, _number)
 
 
-def _entry_reader(mapping: str, key: str) -> Callable[[Facts], object]:
-    def read(facts: Facts) -> object:
-        entries: Mapping[str, object] = getattr(facts, mapping)
-        return entries.get(key)
-
-    return read
-
-
-def _show(value: object) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _flag(name: str, wanted: bool) -> Condition:
-    read = _reader(name)
-    return Condition(
-        name,
-        f"is {_show(wanted)}",
-        lambda facts: bool(read(facts)) is wanted,
-        lambda facts: _show(read(facts)),
-    )
-
-
-def _one_of(name: str, values: tuple[str, ...]) -> Condition:
-    allowed = frozenset(values)
-    read = _reader(name)
-    return Condition(
-        name, _alternatives(values), lambda facts: read(facts) in allowed, lambda facts: _show(read(facts))
-    )
-
-
-def _alternatives(values: tuple[str, ...]) -> str:
-    return values[0] if len(values) == 1 else "one of " + ", ".join(values)
-
-
-def _range(name: str, limits: Range, read: Callable[[Facts], object]) -> Condition:
-    low = float("-inf") if limits.at_least is None else limits.at_least
-    over = limits.above
-    high = float("inf") if limits.at_most is None else limits.at_most
-    under = limits.below
-
-    def passes(facts: Facts) -> bool:
-        value = read(facts)
-        if not isinstance(value, (int, float)):
-            return False  # an unknown number satisfies no bound
-        return low <= value <= high and (over is None or value > over) and (under is None or value < under)
-
-    return Condition(name, _bounds(limits), passes, lambda facts: _show(read(facts)))
+def _within(limits: Range) -> Callable[[float], bool]:
+    """Whether a number meets every bound; NaN meets none."""
+    tests = [
+        partial(compare, bound)
+        for compare, bound in (
+            (operator.le, limits.at_least),
+            (operator.lt, limits.above),
+            (operator.ge, limits.at_most),
+            (operator.gt, limits.below),
+        )
+        if bound is not None
+    ]
+    return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
 
 
 def _bounds(limits: Range) -> str:
@@ -192,36 +171,109 @@ def _bounds(limits: Range) -> str:
     return " and ".join(f"{word} {value:g}" for word, value in words if value is not None)
 
 
-def _glob(name: str, patterns: tuple[str, ...], read: Callable[[Facts], object]) -> Condition:
+def _success_of(target: str) -> Callable[[Facts], float | None]:
+    return lambda facts: facts.success.get(target)
+
+
+def _metadata_of(key: str) -> Callable[[Facts], str | None]:
+    return lambda facts: facts.metadata.get(key)
+
+
+def _header_of(name: str) -> Callable[[Facts], str | None]:
+    return lambda facts: facts.headers.get(name)
+
+
+def _entry_glob(name: str, patterns: tuple[str, ...], read: Callable[[Facts], Any]) -> Condition:
     matches = glob_matcher(patterns)
-
-    def passes(facts: Facts) -> bool:
-        value = read(facts)
-        return isinstance(value, str) and matches(value)
-
-    return Condition(name, _alternatives(patterns), passes, lambda facts: _show(read(facts)))
+    return Condition(
+        name,
+        _alternatives(patterns),
+        read,
+        lambda text: text is not None and matches(text),
+        lambda text: "absent" if text is None else text,
+    )
 
 
 def _modalities(wanted: tuple[str, ...]) -> Condition:
-    needed = frozenset(wanted)
     return Condition(
         "modalities",
         "contains " + ", ".join(wanted),
-        lambda facts: needed <= facts.modalities,
-        lambda facts: ", ".join(sorted(facts.modalities)),
+        attrgetter("modalities"),
+        frozenset(wanted).issubset,
+        lambda given: ", ".join(sorted(given)),
     )
 
 
 def _time(window: TimeWindow) -> Condition:
     start, end = _hours(window.start), _hours(window.end)
 
-    def passes(facts: Facts) -> bool:
-        hour = facts.hour_utc
+    def holds(hour: float) -> bool:
         return start <= hour < end if start < end else hour >= start or hour < end
 
     return Condition(
-        "time", f"from {window.start} to {window.end} UTC", passes, lambda facts: _clock(facts.hour_utc)
+        "time", f"from {window.start} to {window.end} UTC", attrgetter("hour_utc"), holds, _clock
     )
+
+
+def _any(members: list[tuple[Condition, ...]]) -> Condition:
+    def holds(facts: Facts) -> bool:
+        for member in members:  # noqa: SIM110 (a generator takes twice as long)
+            if first_failure(member, facts) < 0:
+                return True
+        return False
+
+    return Condition(
+        "any",
+        " or ".join(_words(member) for member in members),
+        _whole,
+        holds,
+        lambda facts: ", ".join(_values(member, facts) for member in members if member),
+    )
+
+
+def _not(member: tuple[Condition, ...]) -> Condition:
+    return Condition(
+        "not",
+        f"not ({_words(member)})",
+        _whole,
+        lambda facts: first_failure(member, facts) >= 0,
+        lambda facts: _values(member, facts),
+    )
+
+
+def _whole(facts: Facts) -> Facts:
+    return facts
+
+
+def _words(conditions: tuple[Condition, ...]) -> str:
+    """Conditions in words, e.g. `tools is true and difficulty at least 0.6`."""
+    return " and ".join(_phrase(condition) for condition in conditions) or "always"
+
+
+def _phrase(condition: Condition) -> str:
+    if condition.fact == "any":
+        return f"({condition.expected})"
+    return condition.expected if condition.fact == "not" else f"{condition.fact} {condition.expected}"
+
+
+def _values(conditions: tuple[Condition, ...], facts: Facts) -> str:
+    """The values that conditions read, e.g. `tools false, difficulty 0.2`."""
+    shown = ((c.fact, c.show(c.read(facts))) for c in conditions)
+    return ", ".join(value if fact in ("any", "not") else f"{fact} {value}" for fact, value in shown)
+
+
+def _alternatives(values: tuple[str, ...]) -> str:
+    return values[0] if len(values) == 1 else "one of " + ", ".join(values)
+
+
+def _yes_no(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _hours(clock: str) -> float:
@@ -231,43 +283,7 @@ def _hours(clock: str) -> float:
 
 def _clock(hour: float) -> str:
     if not 0 <= hour < 24:
-        return _show(hour)
+        return _number(hour)
     # A minute that has begun is shown as itself; the small term undoes the rounding of hours as a float.
     minutes = int(hour * 60 + 1e-6)
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _any(members: list[tuple[Condition, ...]]) -> Condition:
-    return Condition(
-        "any",
-        " or ".join(_words(member) for member in members),
-        lambda facts: any(first_failure(member, facts) < 0 for member in members),
-        lambda facts: ", ".join(_values(member, facts) for member in members if member),
-    )
-
-
-def _not(member: tuple[Condition, ...]) -> Condition:
-    return Condition(
-        "not",
-        f"not ({_words(member)})",
-        lambda facts: first_failure(member, facts) >= 0,
-        lambda facts: _values(member, facts),
-    )
-
-
-def _words(conditions: tuple[Condition, ...]) -> str:
-    """Conditions in words, e.g. `tools is true and difficulty at least 0.6`."""
-    return " and ".join(_phrase(c) for c in conditions) or "always"
-
-
-def _phrase(condition: Condition) -> str:
-    if condition.fact in ("any", "not"):
-        return f"({condition.expected})" if condition.fact == "any" else condition.expected
-    return f"{condition.fact} {condition.expected}"
-
-
-def _values(conditions: tuple[Condition, ...], facts: Facts) -> str:
-    """The values that conditions read, e.g. `tools false, difficulty 0.2`."""
-    return ", ".join(
-        c.actual(facts) if c.fact in ("any", "not") else f"{c.fact} {c.actual(facts)}" for c in conditions
-    )
