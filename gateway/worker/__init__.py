@@ -1,0 +1,1 @@
+"""The local-model process: specialists and a small language model behind OpenAI's schema. Read `app.py` first."""

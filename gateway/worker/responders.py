@@ -1,0 +1,197 @@
+"""The two kinds of model behind one door: each takes a chat request and gives the pieces of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.errors import InvalidRequest
+from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded
+from routers.specialists.base import Declined
+from routers.specialists.contract import read_task
+from routers.specialists.language import (
+    GenerationFailed,
+    InvalidGeneration,
+    Piece,
+    PromptTooLong,
+    Usage,
+    read_generation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from gateway.worker.batching import Batcher
+    from routers.specialists.base import Prediction
+    from routers.specialists.language import Generation, LanguageModel
+    from routers.specialists.text import TextSpecialist
+
+MAX_CHOICES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that has begun: its pieces, and what was known when the first of them was there."""
+
+    pieces: AsyncIterator[Piece]
+    queue_s: float
+    started: float
+    """`time.perf_counter()` when computing began."""
+    compute_s: float | None = None
+    """Set when the whole answer was computed at once; else it takes as long as `pieces` does."""
+    confidence: float | None = None
+    """Calibrated probability that the answer is right, times that the request was read right."""
+
+
+class Responder(Protocol):
+    """A loaded model that answers chat requests."""
+
+    async def answer(self, body: Mapping[str, Any]) -> Answer:
+        """Begin an answer; returns once its first piece is there. Raises a GatewayError before that."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what is running."""
+        ...
+
+
+class SpecialistResponder:
+    """A text classifier that answers in the words the caller asked for, or declines."""
+
+    def __init__(
+        self, specialist: TextSpecialist, batcher: Batcher[tuple[TextSpecialist, str], Prediction]
+    ) -> None:
+        """All specialists on one encoder share one batcher."""
+        self._specialist = specialist
+        self._batcher = batcher
+
+    async def answer(self, body: Mapping[str, Any]) -> Answer:
+        """Classify the request's text; raises Declines when it is not this specialist's task."""
+        task = read_task(body, self._specialist.card)
+        if isinstance(task, Declined):
+            raise Declines(f"`{self._specialist.name}` declines: {task.reason}.")
+        choices = _choices(body.get("n"))
+        done = await self._batcher.submit((self._specialist, task.payload))
+        text = task.words[done.result.label]
+        # A classifier writes no tokens; four characters a token is the usual estimate.
+        usage = Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))
+        return Answer(
+            pieces=_at_once(text, choices, usage),
+            queue_s=done.queue_s,
+            started=time.perf_counter() - done.compute_s,
+            compute_s=done.compute_s,
+            confidence=done.result.confidence * task.confidence,
+        )
+
+    async def close(self) -> None:
+        """Nothing runs outside the batcher, which its owner closes."""
+
+
+def _choices(n: object) -> int:
+    if n is None:
+        return 1
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_CHOICES:
+        raise InvalidRequest(f"`n` must be a whole number from 1 to {MAX_CHOICES}.", param="n")
+    return n
+
+
+async def _at_once(text: str, choices: int, usage: Usage) -> AsyncIterator[Piece]:
+    for index in range(choices):
+        yield Piece(text, index=index)
+        yield Piece(finish_reason="stop", index=index)
+    yield Piece(usage=usage)
+
+
+class LanguageResponder:
+    """A language model that runs up to its number of slots at once; the rest wait in a bounded queue."""
+
+    def __init__(self, name: str, model: LanguageModel, *, max_queue: int = 16) -> None:
+        self._name, self._model, self._max_queue = name, model, max_queue
+        self._free = asyncio.Semaphore(model.slots)
+        self._threads = ThreadPoolExecutor(model.slots, thread_name_prefix="generate")
+        self._stops: set[threading.Event] = set()
+        self._waiting = 0
+
+    async def answer(self, body: Mapping[str, Any]) -> Answer:
+        """Begin to generate; closing the returned pieces stops the model within one token."""
+        try:
+            generation = read_generation(body, structured=self._model.structured)
+        except InvalidGeneration as error:
+            raise InvalidRequest(str(error), param=error.param) from None
+        if isinstance(generation, Declined):
+            raise Declines(f"`{self._name}` declines: {generation.reason}.")
+        arrived = time.perf_counter()
+        await self._take_slot()
+        started = time.perf_counter()
+        pieces = self._generate(generation)
+        try:
+            first = await anext(pieces)
+        except StopAsyncIteration:
+            raise GenerationBroke("The model ended without an answer.") from None
+        return Answer(_chain(first, pieces), queue_s=started - arrived, started=started)
+
+    async def close(self) -> None:
+        """Stop all running generations at their next token and wait for them."""
+        for stop in self._stops:
+            stop.set()
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+
+    async def _take_slot(self) -> None:
+        if self._free.locked() and self._waiting >= self._max_queue:
+            raise Overloaded(
+                f"{self._waiting} requests are waiting for `{self._name}`; try again shortly.",
+                retry_after_s=2,
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _generate(self, generation: Generation) -> AsyncIterator[Piece]:
+        """Run the blocking model on a thread; the slot is free again when that thread has really ended."""
+        loop = asyncio.get_running_loop()
+        arriving: asyncio.Queue[Piece | None] = asyncio.Queue()
+        stop = threading.Event()
+
+        def emit(piece: Piece) -> bool:
+            loop.call_soon_threadsafe(arriving.put_nowait, piece)
+            return stop.is_set()
+
+        def ended(job: asyncio.Future[None]) -> None:
+            self._stops.discard(stop)
+            self._free.release()
+            if not job.cancelled():
+                job.exception()  # marks it as seen: nobody awaits the job of a caller that has gone
+            arriving.put_nowait(None)
+
+        self._stops.add(stop)
+        job = loop.run_in_executor(self._threads, self._model.complete, generation, emit)
+        job.add_done_callback(ended)
+        try:
+            while (piece := await arriving.get()) is not None:
+                yield piece
+            _raise_in_words(job)
+        finally:
+            stop.set()
+
+
+def _raise_in_words(job: asyncio.Future[None]) -> None:
+    try:
+        job.result()
+    except PromptTooLong as error:
+        raise ContextExceeded(str(error), param="messages") from None
+    except InvalidGeneration as error:
+        raise InvalidRequest(str(error), param=error.param) from None
+    except (GenerationFailed, asyncio.CancelledError) as error:
+        raise GenerationBroke("The model broke off in the middle of its answer.") from error
+
+
+async def _chain(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+    yield first
+    async for piece in rest:
+        yield piece

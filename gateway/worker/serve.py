@@ -1,0 +1,107 @@
+"""Run the worker on a Unix socket or a TCP port until SIGTERM, then drain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import uvicorn
+
+from gateway.worker.app import build_app
+from gateway.worker.models import Models
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gateway.worker.models import ModelSpec
+
+
+class AddressTaken(RuntimeError):
+    """Something else listens there, or the path is no socket."""
+
+
+def serve(
+    specs: Sequence[ModelSpec],
+    *,
+    model_dir: Path,
+    uds: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8090,
+    threads: int = 1,
+    grace_s: int = 10,
+    log_level: str = "warning",
+) -> None:
+    """Serve until SIGTERM or SIGINT; blocks. Listens before any model is loaded.
+
+    On SIGTERM no new request is taken, running ones have `grace_s` seconds, and the socket file is removed.
+    Raises AddressTaken.
+    """
+    _calm_libraries(threads)
+    # uvicorn raises the signal again after it has drained; the default action would skip the clean-up below.
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    listener = _listen_unix(uds) if uds else _listen_tcp(host, port)
+    config = uvicorn.Config(
+        build_app(Models(specs, model_dir, threads=threads)),
+        log_level=log_level,
+        access_log=False,
+        timeout_graceful_shutdown=grace_s,
+        timeout_keep_alive=75,  # longer than the gateway keeps idle connections, so that it never loses the race
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+        if uds:
+            uds.unlink(missing_ok=True)
+
+
+def _exit(_signal: int, _frame: object) -> NoReturn:
+    sys.exit(0)
+
+
+def _calm_libraries(threads: int) -> None:
+    """Set what torch, tokenizers and transformers read once, when they are imported by the loading thread."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    """Bind a socket file that only this user may open; one left by a killed worker is replaced."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if path.exists():
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise AddressTaken(f"{path} exists and is no socket; choose another path")
+        if listener.connect_ex(str(path)) == 0:
+            raise AddressTaken(f"another process listens on {path}")
+        path.unlink()
+        listener.close()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise AddressTaken(f"cannot listen on {path}: {error}") from error
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _listen_tcp(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise AddressTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return listener
