@@ -1,0 +1,103 @@
+"""Cheap facts about the form of a text, as a vector beside its word embeddings."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from routers.identifiers import IDENTIFIERS, find_identifiers
+from routers.tokenizer import cut
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from routers.signals import RequestText
+    from routers.tokenizer import Tokens
+
+_BYTE_GROUPS: Final = {
+    "upper": b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "digit": b"0123456789",
+    "space": b" \t",
+    "newline": b"\n",
+    "question": b"?",
+    "exclamation": b"!",
+    "tex": b"\\$^_",
+    "brace": b"{}",
+    "bracket": b"[]()",
+    "operator": b"=+*/<>|&%~-",
+    "semicolon": b";",
+    "colon": b":",
+    "quote": b"\"'`",
+    "comma": b",",
+    "period": b".",
+    "at": b"@#",
+    "non_ascii": bytes(range(128, 256)),
+}
+_PATTERNS: Final = {
+    "options": re.compile(r"^[ \t]*\(?[A-J][.):]\s", re.MULTILINE),
+    "numbered": re.compile(r"^[ \t]*\d{1,2}[.)]\s", re.MULTILINE),
+    "code_line": re.compile(
+        r"^[ \t]*(?:def|class|import|from|return|for|if|while|const|let|var|function|#include|public)\b",
+        re.MULTILINE,
+    ),
+    "number": re.compile(r"\d+(?:[.,]\d+)*"),
+    "blank_answer": re.compile(r"_{3,}|\?\?|\bAnswer:\s*$"),
+}
+FEATURES: Final = (
+    "log_tokens",
+    "log_characters",
+    "log_words",
+    "word_length",
+    "has_system",
+    "log_system_tokens",
+    "entropy",
+    *(f"share_{name}" for name in _BYTE_GROUPS),
+    *(f"count_{name}" for name in ("newline", "question", "digit", "tex", "non_ascii")),
+    *(f"count_{name}" for name in _PATTERNS),
+    *(f"has_{name}" for name in IDENTIFIERS),
+)
+"""Names of the entries of the vector, in order."""
+
+_HEAD, _TAIL = 2600, 1400
+_GROUP_OF_BYTE: Final = np.array(
+    [[byte in group for group in _BYTE_GROUPS.values()] for byte in range(256)], dtype=np.float32
+)
+_COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
+
+
+def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
+    """The vector of `FEATURES` of a request; bounded time, finite for every text."""
+    kept = cut(text.user, _HEAD, _TAIL)
+    histogram = np.bincount(np.frombuffer(kept.encode("utf-8", "replace"), dtype=np.uint8), minlength=256)
+    size = max(int(histogram.sum()), 1)
+    share = histogram[histogram > 0] / size
+    groups = histogram.astype(np.float32) @ _GROUP_OF_BYTE
+    words = kept.count(" ") + kept.count("\n") + 1
+    # No identifier is without an at sign, four digits or six colons; most texts are spared the search.
+    candidate = groups[1] >= 4 or histogram[ord("@")] or histogram[ord(":")] >= 3
+    found = find_identifiers(kept) if candidate else (0,) * len(IDENTIFIERS)
+    user_tokens = len(tokens.packed) - tokens.system
+    return np.array(
+        [
+            math.log1p(user_tokens),
+            math.log1p(len(text.user)),
+            math.log1p(words),
+            min(len(kept) / words, 20.0),
+            float(tokens.system > 0),
+            math.log1p(tokens.system),
+            -float(np.sum(share * np.log2(share))),
+            *(groups / size),
+            *np.log1p(groups[_COUNTED]),
+            *(math.log1p(len(pattern.findall(kept))) for pattern in _PATTERNS.values()),
+            *(float(count > 0) for count in found),
+        ],
+        dtype=np.float32,
+    )
+
+
+def identifier_columns() -> slice:
+    """Where the flags of `IDENTIFIERS` lie in the vector."""
+    return slice(len(FEATURES) - len(IDENTIFIERS), len(FEATURES))

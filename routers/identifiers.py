@@ -1,0 +1,68 @@
+"""Recognises identifiers of people by their form and, where they have one, by their checksum."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+IDENTIFIERS: Final = ("card", "iban", "email", "phone", "ip")
+"""What `find_identifiers` looks for, in the order of its counts."""
+
+FLOORS: Final = {"card": 0.99, "iban": 0.99, "email": 0.97, "phone": 0.9, "ip": 0.7}
+"""Least probability of personal data when one is found: a checksum leaves little doubt, a form some."""
+
+_CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){11,18}(?![\w])")
+_IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[A-Za-z]{2,24}\b")
+_PHONE: Final = re.compile(
+    r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0958
+    r"|\(\d{3}\) ?\d{3}[ .-]\d{4}"  # (212) 555-0182
+    r"|\d{3}([.-])\d{3}\1\d{4})(?![\w-])"  # 212-555-0182
+)
+_IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+_IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f]{0,4}(?![\w:.])")
+
+
+def find_identifiers(text: str) -> tuple[int, int, int, int, int]:
+    """How many identifiers of each kind in `IDENTIFIERS` the text holds. Linear in the length of the text."""
+    return (
+        sum(luhn(match) for match in _CARD.findall(text)),
+        sum(_begins_with_iban(match) for match in _IBAN.findall(text)),
+        len(_EMAIL.findall(text)) if "@" in text else 0,
+        len(_PHONE.findall(text)),
+        sum(_is_address(match) for match in (*_IPV4.findall(text), *_IPV6.findall(text))),
+    )
+
+
+def luhn(number: str) -> bool:
+    """Whether 12 to 19 digits, spaces and hyphens ignored, pass the check of ISO/IEC 7812 for card numbers."""
+    digits = [int(c) for c in number if c.isdigit()]
+    if not 12 <= len(digits) <= 19 or len(set(digits)) == 1:
+        return False
+    doubled = (d * 2 - 9 if d > 4 else d * 2 for d in digits[-2::-2])
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def iban(code: str) -> bool:
+    """Whether an account number passes the check of ISO 13616: rearranged, it leaves 1 modulo 97."""
+    code = code.replace(" ", "").upper()
+    if not 15 <= len(code) <= 34 or not code.isascii() or not code.isalnum():
+        return False
+    if not (code[:2].isalpha() and code[2:4].isdigit()):
+        return False
+    return int("".join(str(int(c, 36)) for c in code[4:] + code[:4])) % 97 == 1
+
+
+def _begins_with_iban(run: str) -> bool:
+    """The pattern may run on into following capitals, so that every group boundary is tried."""
+    groups = run.split(" ")
+    return any(iban("".join(groups[:count])) for count in range(1, len(groups) + 1))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_loopback or address.is_unspecified)

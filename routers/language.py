@@ -1,0 +1,64 @@
+"""Tells the language of a text from hashed character trigrams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from routers.heads import softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from routers.encoder import QuantisedRows
+
+UNDETERMINED: Final = "und"
+TRIGRAM_BITS: Final = 14
+_CHARACTERS: Final = 400
+_FEWEST_LETTERS: Final = 6
+_FEWEST_IDEOGRAPHS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageHead:
+    """A linear model over the trigrams of the first characters."""
+
+    codes: tuple[str, ...]
+    """ISO 639-1."""
+    table: QuantisedRows
+    """Shape (2 ** TRIGRAM_BITS, languages)."""
+    bias: NDArray[np.float32]
+    threshold: float
+    """Below this probability the language is undetermined."""
+
+    def __call__(self, text: str) -> str:
+        """The ISO 639-1 code of the text, or `und` when it is short or unclear."""
+        text = text[:_CHARACTERS]
+        if not _has_enough_letters(text):
+            return UNDETERMINED
+        probabilities = softmax(self.table.take(trigram_ids(text)).mean(axis=0) + self.bias)
+        best = int(np.argmax(probabilities))
+        return self.codes[best] if probabilities[best] >= self.threshold else UNDETERMINED
+
+
+def trigram_ids(text: str) -> NDArray[np.int64]:
+    """Hashed character uni-, bi- and trigrams; digits and white space are one symbol each. Never empty."""
+    folded = f" {text.lower()} "
+    points = np.frombuffer(folded.encode("utf-32-le", "replace"), dtype=np.uint32)
+    points = np.where((points >= 48) & (points <= 57), np.uint32(48), points)
+    points = np.where(points < 48, np.uint32(32), points)
+    one = points * np.uint32(0x9E3779B1)
+    two = one[:-1] + points[1:] * np.uint32(0x85EBCA6B) + np.uint32(0x27D4EB2F)
+    three = two[:-1] + points[2:] * np.uint32(0xC2B2AE35) + np.uint32(0x165667B1)
+    mixed = np.concatenate([one, two, three])
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x2C1B3C6D)
+    return (mixed >> np.uint32(32 - TRIGRAM_BITS)).astype(np.int64)
+
+
+def _has_enough_letters(text: str) -> bool:
+    letters = [c for c in text if c.isalpha()]
+    ideographs = sum(c >= "\u3040" for c in letters)
+    return len(letters) >= _FEWEST_LETTERS or ideographs >= _FEWEST_IDEOGRAPHS

@@ -1,0 +1,110 @@
+"""The classifier as a torch module: the arithmetic of `routers.encoder` and `routers.heads`, with gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from routers.encoder import NGRAM_BITS, WINDOWS, ngram_ids, window_spans
+from routers.features import FEATURES, text_features
+from routers.tokenizer import SHAPE_BITS, Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from routers.signals import RequestText
+
+PAIR_WIDTH: Final = 64
+EVIDENCE_WIDTH: Final = 24
+HIDDEN: Final = 256
+DROPOUT: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A tokenised text, ready to be batched."""
+
+    ids: NDArray[np.int32]
+    spans: tuple[tuple[int, int], ...]
+    ngrams: NDArray[np.int32]
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Concatenated indices of many texts; offsets as `nn.EmbeddingBag` takes them."""
+
+    windows: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    ngrams: tuple[torch.Tensor, torch.Tensor]
+    features: torch.Tensor
+
+
+def prepare(tokenizer: Tokenizer, text: RequestText) -> Prepared:
+    """Tokenise once; training reads the result in every epoch."""
+    tokens = tokenizer(text)
+    return Prepared(
+        ids=tokens.packed & ((1 << SHAPE_BITS) - 1),
+        spans=window_spans(len(tokens.packed), tokens.system),
+        ngrams=ngram_ids(tokens.packed).astype(np.int32),
+        features=text_features(text, tokens),
+    )
+
+
+def collate(rows: Sequence[Prepared]) -> Batch:
+    """Join prepared texts into one batch."""
+    windows = tuple(
+        _bag([row.ids[row.spans[w][0] : row.spans[w][1]] for row in rows]) for w in range(len(WINDOWS))
+    )
+    return Batch(
+        windows=windows,
+        ngrams=_bag([row.ngrams for row in rows]),
+        features=torch.from_numpy(np.stack([row.features for row in rows])),
+    )
+
+
+def _bag(parts: Sequence[NDArray[np.int32]]) -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = np.array([len(part) for part in parts])
+    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    return torch.from_numpy(np.concatenate(parts).astype(np.int64)), torch.from_numpy(offsets)
+
+
+class Network(nn.Module):
+    """Tables, standardised features, one hidden layer, and the label heads."""
+
+    def __init__(
+        self, vectors: NDArray[np.float32], features: NDArray[np.float32], tasks: int, domains: int
+    ) -> None:
+        super().__init__()
+        self.words = nn.EmbeddingBag.from_pretrained(
+            torch.from_numpy(vectors.copy()), freeze=False, mode="mean"
+        )
+        self.pairs = nn.EmbeddingBag(2**NGRAM_BITS, PAIR_WIDTH, mode="mean")
+        self.evidence = nn.EmbeddingBag(2**NGRAM_BITS, EVIDENCE_WIDTH, mode="max")
+        nn.init.normal_(self.pairs.weight, std=0.1)
+        nn.init.normal_(self.evidence.weight, std=0.02)
+        self.register_buffer("mean", torch.from_numpy(features.mean(axis=0)))
+        self.register_buffer("deviation", torch.from_numpy(np.maximum(features.std(axis=0), 0.02)))
+        self.width = len(WINDOWS) * vectors.shape[1] + PAIR_WIDTH + EVIDENCE_WIDTH + len(FEATURES)
+        self.hidden = nn.Linear(self.width, HIDDEN)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.task = nn.Linear(HIDDEN, tasks)
+        self.domain = nn.Linear(HIDDEN, domains)
+        self.flags = nn.Linear(HIDDEN, 2)
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        """The input vectors of a batch, shape (texts, width)."""
+        pooled = [nn.functional.normalize(self.words(*window), eps=1e-6) for window in batch.windows]
+        mean, deviation = self.get_buffer("mean"), self.get_buffer("deviation")
+        features = ((batch.features - mean) / deviation).clamp(-5, 5)
+        return torch.cat([*pooled, self.pairs(*batch.ngrams), self.evidence(*batch.ngrams), features], dim=1)
+
+    def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(task logits, domain logits, flag logits)."""
+        hidden = self.dropout(torch.relu(self.hidden(self.dropout(self.encode(batch)))))
+        return self.task(hidden), self.domain(hidden), self.flags(hidden)

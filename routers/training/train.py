@@ -1,0 +1,187 @@
+"""Trains the request classifier: `python -m routers.training.train --help`."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from routers.artifact import dense_tensors, quantised_tensors, save
+from routers.labels import DOMAINS, TASKS
+from routers.signals import RequestText
+from routers.tokenizer import Tokenizer
+from routers.training import sources
+from routers.training.base import read_base
+from routers.training.calibrate import calibrate
+from routers.training.evaluate import evaluate, write_report
+from routers.training.examples import Holdout, of_part
+from routers.training.instructions import InstructionWriter, read_payloads
+from routers.training.labelling import fit_labels, outputs, targets_of
+from routers.training.languages import read_catalogues, train_language_head
+from routers.training.network import Network, prepare
+from routers.training.outcomes import fit_abilities, graded, reformatted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from routers.language import LanguageHead
+    from routers.training.examples import Example, Part
+    from routers.training.network import Prepared
+    from routers.training.outcomes import AbilityNetwork, Graded
+
+SEED: Final = 20261124
+EPOCHS: Final = 4
+COPIES: Final = 4
+"""Formats in which each graded request is shown."""
+
+
+WRITTEN: Final[tuple[tuple[Part, int, int], ...]] = (
+    ("train", 42_000, 8),
+    ("calibration", 4_000, 3),
+    ("dev", 4_000, 3),
+)
+"""Requests to write for each part: how many with a payload, and how often each phrasing without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All examples, by what they teach."""
+
+    labelled: list[Example]
+    graded: list[Example]
+
+
+def read_corpus(data: Path) -> Corpus:
+    """Every example that is allowed for training, calibration and development; none of the hold-out."""
+    holdout = Holdout.read(data / "holdout_hashes.txt.gz")
+    labelled = [
+        *sources.domain_examples(data, holdout),
+        *sources.question_examples(data, holdout),
+        *sources.injection_examples(data, holdout),
+        *sources.pii_examples(data, holdout, copies=4),
+    ]
+    payloads = read_payloads(data, holdout)
+    for part, count, repeats in WRITTEN:
+        writer = InstructionWriter(payloads, part=part, seed=str(SEED))
+        labelled += [*writer.write(count), *writer.alone(repeats)]
+    return Corpus(labelled=labelled, graded=list(sources.outcome_examples(data, holdout)))
+
+
+def prepare_all(tokenizer: Tokenizer, texts: list[RequestText]) -> list[Prepared]:
+    """Tokenise every text, under a progress bar."""
+    return [prepare(tokenizer, text) for text in tqdm(texts, desc="tokenise", unit="text", mininterval=2.0)]
+
+
+def train_labels(
+    corpus: Corpus, tokenizer: Tokenizer, vectors: NDArray[np.float32], *, epochs: int = EPOCHS
+) -> Network:
+    """The encoder and label heads, fitted on the training part."""
+    examples = of_part(corpus.labelled, "train")
+    rows = prepare_all(tokenizer, [e.text for e in examples])
+    features = np.stack([row.features for row in rows])
+    torch.manual_seed(SEED)
+    network = Network(vectors, features, len(TASKS), len(DOMAINS))
+    fit_labels(network, rows, targets_of(examples, TASKS, DOMAINS), epochs=epochs, seed=SEED)
+    return network
+
+
+def ability_inputs(
+    network: Network, tokenizer: Tokenizer, examples: list[Example], *, copies: int
+) -> NDArray[np.float32]:
+    """Input vectors of graded requests: as they stand, then `copies - 1` times reformatted."""
+    rng = random.Random(SEED)
+    texts = [e.text for e in examples]
+    for _ in range(copies - 1):
+        texts += [RequestText(user=reformatted(e.text.user, rng)) for e in examples]
+    return outputs(network, prepare_all(tokenizer, texts))[0]
+
+
+def train_abilities(network: Network, tokenizer: Tokenizer, corpus: Corpus) -> tuple[AbilityNetwork, Graded]:
+    """The ability head on the frozen encoding, fitted on the training part."""
+    examples = of_part(corpus.graded, "train")
+    data = graded(examples)
+    inputs = ability_inputs(network, tokenizer, examples, copies=COPIES)
+    return fit_abilities(inputs, data, copies=COPIES, seed=SEED), data
+
+
+def export(
+    out: Path,
+    vocabulary: tuple[str, ...],
+    network: Network,
+    ability: AbilityNetwork,
+    models: tuple[str, ...],
+    language: LanguageHead,
+) -> dict[str, Any]:
+    """Write the artifact with identity calibration, and return its configuration for calibrating."""
+
+    def array(tensor: torch.Tensor) -> NDArray[np.float32]:
+        return tensor.detach().numpy()
+
+    tensors: dict[str, NDArray[Any]] = {
+        "features.mean": array(network.get_buffer("mean")),
+        "features.deviation": array(network.get_buffer("deviation")),
+        "abilities": array(ability.vectors),
+        "language.rows": language.table.rows,
+        "language.scales": language.table.scales,
+        "language.bias": language.bias,
+    }
+    for name, table in (("words", network.words), ("pairs", network.pairs), ("evidence", network.evidence)):
+        tensors |= quantised_tensors(name, array(table.weight))
+    layers = {
+        "hidden": network.hidden,
+        "task": network.task,
+        "domain": network.domain,
+        "flags": network.flags,
+    }
+    for name, layer in {**layers, "ability.hidden": ability.hidden, "ability.output": ability.output}.items():
+        tensors |= dense_tensors(name, array(layer.weight), array(layer.bias))
+    identity = {"slope": 1.0, "offset": 0.0}
+    config = {
+        "tasks": list(TASKS),
+        "domains": list(DOMAINS),
+        "abilities": list(models),
+        "languages": list(language.codes),
+        "language_threshold": language.threshold,
+        "calibration": {
+            "task_temperature": 1.0,
+            "domain_temperature": 1.0,
+            **dict.fromkeys(("pii", "injection", "success", "difficulty"), identity),
+        },
+    }
+    save(out, config, vocabulary, tensors)
+    return config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, calibrate, evaluate and write the artifact."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with routing/, tasks/ and holdout_hashes.txt.gz"
+    )
+    parser.add_argument("--base", type=Path, required=True, help="folder or wheel that holds potion-base-8M")
+    parser.add_argument("--catalogues", type=Path, required=True, help="Django wheel, for the language head")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the artifact to")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    vocabulary, vectors = read_base(options.base)
+    tokenizer = Tokenizer(vocabulary)
+    corpus = read_corpus(options.data)
+    english = [e.text.user for e in corpus.labelled if e.source in ("clinc150", "trec", "gsm8k_train")]
+    language, language_report = train_language_head(read_catalogues(options.catalogues), english)
+    network = train_labels(corpus, tokenizer, vectors)
+    ability, data = train_abilities(network, tokenizer, corpus)
+    config = export(options.out, vocabulary, network, ability, data.models, language)
+    calibrate(options.out, config, corpus.labelled, corpus.graded)
+    report = evaluate(options.out, corpus.labelled, corpus.graded)
+    write_report(options.out, {**report, "language": language_report})
+
+
+if __name__ == "__main__":
+    main()
