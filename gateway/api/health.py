@@ -1,0 +1,70 @@
+"""Liveness and readiness, for machines and for whoever is woken by them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+if TYPE_CHECKING:
+    from gateway.live import PolicyHolder
+
+Json = dict[str, object]
+_WORKER_TIMEOUT_S = 2.0
+
+
+class Health:
+    """Answers whether the gateway can serve, and with `full` whether everything behind it can."""
+
+    def __init__(self, policy: PolicyHolder, worker_url: str | None, classifier_version: str) -> None:
+        self._policy = policy
+        self._worker_url = worker_url
+        self._classifier_version = classifier_version
+        self.draining = False
+
+    async def ready(self, *, full: bool) -> tuple[int, Json]:
+        """Status and body. A refused newer policy or a missing upstream does not make the gateway unready."""
+        live = self._policy.current
+        status = 503 if self.draining else 200
+        body: Json = {
+            "status": "draining" if self.draining else "ready",
+            "policy": live.version,
+            "policy_refused": [str(finding) for finding in self._policy.refused],
+            "classifier": self._classifier_version,
+        }
+        if full:
+            models = await self._local_models()
+            waiting = [name for name, state in models.items() if state != "ready"]
+            if waiting and status == 200:
+                status, body["status"] = 503, "waiting for local models"
+            body["local_models"] = models
+            body["not_configured"] = dict(live.missing)
+        return status, body
+
+    async def _local_models(self) -> dict[str, str]:
+        """Local target's model -> its state in the worker, for the targets of the policy in force."""
+        policy = self._policy.current.policy
+        wanted = dict.fromkeys(t.model for t in policy.targets.values() if t.kind != "upstream")
+        if not wanted or self._worker_url is None:
+            return {}
+        states = await _worker_states(self._worker_url)
+        return {
+            model: states.get(model, "absent") if states is not None else "worker down" for model in wanted
+        }
+
+
+async def _worker_states(url: str) -> dict[str, str] | None:
+    path = url.removeprefix("unix://") if url.startswith("unix://") else None
+    connector = aiohttp.UnixConnector(path=path) if path else aiohttp.TCPConnector()
+    timeout = aiohttp.ClientTimeout(total=_WORKER_TIMEOUT_S)
+    base = "http://worker" if path else url.rstrip("/").removesuffix("/v1")
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+            session.get(f"{base}/readyz") as response,
+        ):
+            body = msgspec.json.decode(await response.read())
+    except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
+        return None
+    return {name: str(model.get("state")) for name, model in body.get("models", {}).items()}

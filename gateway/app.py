@@ -1,0 +1,88 @@
+"""The ASGI application of a gateway process."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+
+from gateway.api import errors, models
+from gateway.api.chat import ChatCompletions
+from gateway.api.edge import Edge
+from gateway.errors import GatewayError, MethodNotAllowed, UnknownRoute
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from gateway.live import LivePolicy
+    from gateway.services import Services
+
+
+def create_app(services: Services) -> Edge:
+    """The application that a server runs; starting it up starts the services."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        async for _ready in services.run():
+            yield
+
+    app = FastAPI(title="Pointsman", version="0.1.0", lifespan=lifespan)
+    _add_routes(app, services)
+    app.add_exception_handler(GatewayError, _on_gateway_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    chat = ChatCompletions(
+        services.pipeline, services.authenticator, int(services.settings.max_body_mb * 1_000_000)
+    )
+    return Edge(app, {"/v1/chat/completions": chat, "/chat/completions": chat})
+
+
+def _add_routes(app: FastAPI, services: Services) -> None:
+    def current() -> LivePolicy:
+        return services.policy.current
+
+    def authenticate(request: Request) -> None:
+        services.authenticator.authenticate(request.headers.get("authorization"))
+
+    @app.get("/v1/models", summary="What a client may put into `model`")
+    async def list_models(request: Request) -> JSONResponse:
+        authenticate(request)
+        return JSONResponse(models.list_models(current))
+
+    @app.get("/v1/models/{name:path}", summary="One model")
+    async def get_model(name: str, request: Request) -> JSONResponse:
+        authenticate(request)
+        return JSONResponse(models.get_model(name, current))
+
+    @app.get("/healthz", summary="The process is alive")
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz", summary="The gateway can serve; with `full=1`, everything behind it too")
+    async def readyz(full: bool = False) -> JSONResponse:
+        status, body = await services.health.ready(full=full)
+        return JSONResponse(body, status)
+
+    @app.get("/metrics", summary="Prometheus metrics")
+    async def metrics() -> Response:
+        return Response(services.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _on_gateway_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, GatewayError)  # noqa: S101 registered for this class alone
+    headers = {name.decode(): value.decode() for name, value in errors.headers(error)}
+    return Response(errors.envelope(error), error.http_status, headers, "application/json")
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405 in OpenAI's envelope."""
+    if getattr(error, "status_code", 404) == 405:
+        found: GatewayError = MethodNotAllowed(f"{request.method} is not supported for this URL.")
+    else:
+        found = UnknownRoute(
+            f"There is nothing at {request.method} {request.url.path}; the API lives under /v1."
+        )
+    return await _on_gateway_error(request, found)

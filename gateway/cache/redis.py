@@ -1,0 +1,78 @@
+"""The shared cache. A Redis that is down or slow costs a few milliseconds, once, and never a request.
+
+The only file that imports redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway.cache.base import CacheUnavailable, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.cache.base import Entry
+
+log = logging.getLogger("pointsman.cache")
+
+_FAILURES_TO_OPEN = 3
+_OPEN_S = 5.0
+_PREFIX = "pointsman:exact:"
+
+
+class RedisCache:
+    """Entries in Redis behind a time limit and a circuit breaker: slow is worse than dead."""
+
+    def __init__(self, url: str, timeout_ms: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._timeout_s = timeout_ms / 1000
+        self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+        self._clock = clock
+        self._failures = 0
+        self._open_until = 0.0
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def get(self, key: str) -> Entry | None:
+        if self._clock() < self._open_until:
+            raise CacheUnavailable("circuit open")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                raw = await self._redis.get(_PREFIX + key)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            raise CacheUnavailable(type(error).__name__) from error
+        self._failures = 0
+        return decode(raw) if isinstance(raw, bytes) else None
+
+    def put(self, key: str, entry: Entry, ttl_s: float) -> None:
+        if ttl_s < 1 or self._clock() < self._open_until or len(self._writes) >= 256:
+            return
+        write = asyncio.get_running_loop().create_task(self._write(key, encode(entry), int(ttl_s)))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+
+    async def close(self) -> None:
+        """Finish what is being written, briefly, then disconnect."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=1.0)
+        await self._redis.aclose()
+
+    async def _write(self, key: str, raw: bytes, ttl_s: int) -> None:
+        try:
+            async with asyncio.timeout(1.0):
+                await self._redis.set(_PREFIX + key, raw, ex=ttl_s)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures >= _FAILURES_TO_OPEN:
+            if self._open_until == 0.0 or self._clock() >= self._open_until:
+                log.warning("redis is not answering (%s); going on without it", type(error).__name__)
+            self._open_until = self._clock() + _OPEN_S

@@ -1,0 +1,64 @@
+"""A decision on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from policies.decision import Check, Decision
+    from routers.signals import Signals
+
+
+def print_route(
+    signals: Signals, decision: Decision, success: Mapping[str, float], costs: Mapping[str, float]
+) -> None:
+    """Signals, every rule considered with the value that passed or failed it, and the plan."""
+    console = Console(highlight=False)
+    _print_signals(console, signals, success)
+    console.print("\n[bold]Rules considered[/bold]")
+    for considered in decision.considered:
+        mark = "[green]match[/green]" if considered.matched else "[dim]no   [/dim]"
+        console.print(f"  {mark}  {escape(considered.rule)}")
+        for check in considered.checks:
+            console.print(f"           {_check(check)}")
+    if not decision.considered:
+        console.print("  none: the model was asked for by name")
+    console.print(f"\n[bold]Decision[/bold]  rule {escape(decision.rule)}, policy {decision.policy_version}")
+    _print_plan(console, decision, costs)
+
+
+def _print_signals(console: Console, signals: Signals, success: Mapping[str, float]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("task", f"{signals.task}  [dim]{signals.task_confidence:.2f}[/dim]")
+    table.add_row("domain", f"{signals.domain}  [dim]{signals.domain_confidence:.2f}[/dim]")
+    table.add_row("difficulty", f"{signals.difficulty:.2f}  [dim]probability that the small tier fails[/dim]")
+    table.add_row("pii, injection", f"{signals.pii:.2f}, {signals.injection:.2f}")
+    table.add_row("language, tokens", f"{signals.language}, {signals.tokens}")
+    table.add_row("success", "  ".join(f"{escape(name)} {p:.2f}" for name, p in success.items()))
+    console.print("[bold]Signals[/bold]")
+    console.print(table)
+
+
+def _check(check: Check) -> str:
+    sign = "[green]+[/green]" if check.passed else "[red]-[/red]"
+    return f"{sign} {escape(check.fact)} is {escape(check.actual)}, wanted {escape(check.expected)}"
+
+
+def _print_plan(console: Console, decision: Decision, costs: Mapping[str, float]) -> None:
+    for number, step in enumerate(decision.plan.steps, 1):
+        cost = costs.get(step.target)
+        price = "price unknown" if cost is None else f"expected ${cost:.7f}".rstrip("0")
+        accept = f", released from confidence {step.accept_confidence:g}" if step.accept_confidence else ""
+        console.print(f"  {number}. {escape(step.target)}  [dim]{escape(step.model)}[/dim]  {price}{accept}")
+    for skipped in decision.plan.skipped:
+        console.print(f"  [yellow]skipped[/yellow] {escape(skipped.target)}: {escape(skipped.reason)}")
+    if decision.plan.degraded:
+        console.print(f"  [yellow]degraded[/yellow]: {escape(decision.plan.degraded)}")
+    if not decision.plan.steps:
+        console.print("  [red]no target can answer[/red]")

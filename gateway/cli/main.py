@@ -1,0 +1,31 @@
+"""`pointsman`: the one command."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli.gateway import gateway
+from gateway.cli.models import models_app
+from gateway.cli.route import route
+from gateway.cli.serve import serve
+from gateway.cli.worker import worker
+
+app = typer.Typer(
+    name="pointsman",
+    help="A hybrid gateway for language-model requests: easy ones are answered here, hard ones by an LLM.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (serve, gateway, worker, route):
+    app.command()(command)
+app.add_typer(models_app, name="models")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

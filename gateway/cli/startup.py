@@ -1,0 +1,53 @@
+"""Checks before anything is started: one run shows every finding, and says what is set up and what is not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.services import SHIPPED_POLICY, load_all
+from gateway.settings import Settings
+from gateway.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.live import LivePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlan:
+    """What `pointsman serve` is about to start."""
+
+    settings: Settings
+    live: LivePolicy
+    policy_path: Path
+    models: dict[str, str | None]
+    """Local models that the policy's targets name, with a path of their own when gateway.yaml gives one."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Variables that tell child processes which files the command line named."""
+        paths = {"POINTSMAN_POLICY": self.settings.policy, "POINTSMAN_CONFIG": self.settings.config}
+        return {name: str(path) for name, path in paths.items() if path is not None}
+
+
+def read_settings(policy: Path | None, config: Path | None) -> Settings:
+    """Settings of the environment, with the files that the command line names."""
+    settings = Settings()
+    given = {"policy": policy or settings.policy, "config": config or settings.config}
+    return settings.model_copy(update=given)
+
+
+def check(settings: Settings, host: str) -> StartPlan:
+    """Load what the processes will load; raises `StartupError` with everything that is wrong."""
+    assumed = settings.model_copy(update={"worker_url": settings.worker_url or "unix:///worker.sock"})
+    loaded = load_all(assumed, Metrics(), os.environ, host)
+    live = loaded.policy.current
+    models: dict[str, str | None] = {}
+    for target in live.policy.targets.values():
+        if target.kind != "upstream":
+            own = loaded.config.models.get(target.model)
+            models[target.model] = own.path if own else None
+    return StartPlan(settings, live, settings.policy or SHIPPED_POLICY, models)

@@ -1,0 +1,73 @@
+"""From signals to facts to a decision: the only translator between `routers` and `policies`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from policies.engine import decide as decide_facts
+from policies.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.live import LivePolicy
+    from gateway.types import Call
+    from policies.decision import Decision
+    from policies.model import Policy
+    from routers.signals import Signals
+
+# What a target is taken to be able to do until the policy says so with `ability:`.
+_FALLBACK_SUCCESS = {"specialist": 0.5, "local": 0.5, "upstream": 0.9}
+
+
+def decide(call: Call, signals: Signals, live: LivePolicy, *, explained: bool = True) -> Decision:
+    """The plan for a call under the policy that is in force."""
+    return decide_facts(live.compiled, facts(call, signals, live), explained=explained)
+
+
+def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
+    """Everything that a policy may look at."""
+    hour = time.gmtime(call.received_ns / 1e9)
+    return Facts(
+        model=call.model,
+        tenant=call.caller.tenant,
+        key=call.caller.key,
+        metadata=call.metadata,
+        headers=call.headers,
+        stream=call.stream,
+        tools=call.tools,
+        json_schema=call.json_schema,
+        modalities=call.modalities,
+        tokens=signals.tokens,
+        max_output_tokens=call.max_output_tokens,
+        hour_utc=hour.tm_hour + hour.tm_min / 60,
+        task=signals.task,
+        task_confidence=signals.task_confidence,
+        domain=signals.domain,
+        domain_confidence=signals.domain_confidence,
+        difficulty=signals.difficulty,
+        pii=signals.pii,
+        injection=signals.injection,
+        language=signals.language,
+        success=target_success(live.policy, signals),
+        cost_usd=live.prices.expected(signals.tokens, call.max_output_tokens),
+        unavailable=live.missing,
+    )
+
+
+def target_success(policy: Policy, signals: Signals) -> Mapping[str, float]:
+    """For each target the probability of an acceptable answer, by the ability vector that stands for it.
+
+    A local model without an ability counts as the reference small tier, whose failure `difficulty` predicts.
+    """
+    found: dict[str, float] = {}
+    for name, target in policy.targets.items():
+        known = signals.success.get(target.ability) if target.ability else None
+        if known is not None:
+            found[name] = known
+        elif target.kind == "local":
+            found[name] = 1.0 - signals.difficulty
+        else:
+            found[name] = _FALLBACK_SUCCESS[target.kind]
+    return found

@@ -1,0 +1,207 @@
+"""Everything that can go wrong, as one tree.
+
+    StartupError                      exit 2, all findings at once
+    GatewayError
+      CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  MethodNotAllowed 405
+                      TooLarge 413  UnsupportedMedia 415
+      AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
+                      BadCompletion 502  NotCapable 502  NotConfident 502
+      PlanExhausted   502, carries its attempts
+      NoUpstreamConfigured 503  NoUsableTarget 503
+      StreamBroken    after the first byte: an error event, no [DONE]
+
+Each class fixes `status`, `type` and `code` in OpenAI's words. Only `AttemptError` is caught in the
+pipeline, and only where the plan climbs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.types import Attempt
+    from policies.findings import Finding
+
+
+class StartupError(Exception):
+    """The process cannot start; carries every finding, so that one run shows them all."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(f"{len(findings)} finding(s)")
+        self.findings = tuple(findings)
+
+
+class GatewayError(Exception):
+    """Base of every error that a caller may receive; `message` is a whole sentence for people."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    @property
+    def http_status(self) -> int:
+        """Status to answer with; a class constant for all but errors passed on from an upstream."""
+        return self.status
+
+
+class CallerError(GatewayError):
+    """The request is at fault; sending it again unchanged will fail again."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class InvalidRequest(CallerError):
+    code = "invalid_request"
+
+
+class Unauthorised(CallerError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
+class UnknownModel(CallerError):
+    status = 404
+    code = "model_not_found"
+
+
+class UnknownRoute(CallerError):
+    status = 404
+    code = "unknown_url"
+
+
+class MethodNotAllowed(CallerError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class TooLarge(CallerError):
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMedia(CallerError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class NoUpstreamConfigured(GatewayError):
+    """The plan needs an LLM and none is configured; the message names the variable to set."""
+
+    status = 503
+    code = "no_upstream_configured"
+
+
+class NoUsableTarget(GatewayError):
+    """The policy left no target that may answer this request."""
+
+    status = 503
+    code = "no_usable_target"
+
+
+class AttemptError(GatewayError):
+    """One target failed; the next step of the plan may still answer."""
+
+    retryable: ClassVar[bool] = False
+    """Whether the same target may be tried again."""
+
+
+class UpstreamTimeout(AttemptError):
+    status = 504
+    type = "timeout_error"
+    code = "upstream_timeout"
+    retryable = True
+
+
+class UpstreamUnavailable(AttemptError):
+    status = 503
+    code = "upstream_unavailable"
+    retryable = True
+
+
+class UpstreamRejected(AttemptError):
+    """The upstream answered 4xx. Its own error body is passed on when no other step answers."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "upstream_rejected"
+
+    def __init__(
+        self, message: str, *, upstream_status: int, body: bytes = b"", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.upstream_status = upstream_status
+        self.body = body
+        """The upstream's error envelope, byte for byte, or empty when it was not one."""
+
+    @property
+    def http_status(self) -> int:
+        return self.upstream_status
+
+
+class UpstreamRateLimited(UpstreamRejected):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
+
+
+class BadCompletion(AttemptError):
+    """A success status with an error, garbage or nothing in it."""
+
+    status = 502
+    code = "bad_upstream_answer"
+    retryable = True
+
+
+class NotCapable(AttemptError):
+    """The target declines this request, e.g. a specialist that does not recognise its task."""
+
+    status = 502
+    code = "not_capable"
+
+
+class NotConfident(AttemptError):
+    """The answer was below the confidence that the policy accepts."""
+
+    status = 502
+    code = "not_confident"
+
+
+class PlanExhausted(GatewayError):
+    """No step of the plan answered. Speaks with the status of its decisive cause and carries every attempt."""
+
+    status = 502
+    code = "all_targets_failed"
+
+    def __init__(self, message: str, *, cause: AttemptError, attempts: Sequence[Attempt]) -> None:
+        super().__init__(message, retry_after_s=cause.retry_after_s)
+        self.cause = cause
+        self.attempts = tuple(attempts)
+
+    @property
+    def http_status(self) -> int:
+        return self.cause.http_status
+
+
+class StreamBroken(GatewayError):
+    """The answer broke off after its first byte had been sent."""
+
+    status = 502
+    code = "stream_interrupted"

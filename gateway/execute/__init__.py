@@ -1,0 +1,1 @@
+"""Calling targets: one file per kind, and what they share."""

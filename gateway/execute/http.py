@@ -1,0 +1,167 @@
+"""The thin lane: OpenAI-compatible servers, bytes in and bytes out. The worker is one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+from gateway.errors import BadCompletion
+from gateway.execute import failures
+from gateway.execute.events import DONE, EventSplitter
+from gateway.execute.streams import read_event
+from gateway.types import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from gateway.execute.catalogue import Endpoint
+    from gateway.types import Call, Delta
+    from policies.decision import Step
+
+_CONNECT_TIMEOUT_S = 5.0
+_UNIX = "unix://"
+_MAX_ERROR_BYTES = 64 * 1024
+
+
+class OpenAIExecutor:
+    """Calls `POST /chat/completions` of any OpenAI-compatible URL over pooled connections."""
+
+    def __init__(self, *, max_connections: int = 512) -> None:
+        self._max_connections = max_connections
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+
+    async def open(self, call: Call, step: Step, endpoint: Endpoint, trace: str | None) -> Answer:
+        session, base = self._session(str(endpoint.url))
+        try:
+            response = await session.post(
+                f"{base}/chat/completions",
+                data=_body(call, endpoint),
+                headers=_headers(endpoint, trace),
+                timeout=self._timeout(step.timeout_s),
+                allow_redirects=False,
+            )
+            if response.status != 200:
+                raise await _rejection(endpoint.provider, response)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise failures.from_exception(endpoint.provider, error) from error
+        headers = response.headers
+        streamed = headers.get("content-type", "").startswith("text/event-stream")
+        read = _read_stream if streamed else _read_whole
+        return Answer(
+            model=endpoint.model,
+            provider=endpoint.provider,
+            deltas=read(endpoint.provider, response, call),
+            confidence=_number(headers.get("x-pointsman-confidence")),
+            queue_ms=_number(headers.get("x-pointsman-queue-ms")),
+            compute_ms=_number(headers.get("x-pointsman-compute-ms")),
+            upstream_request_id=headers.get("x-request-id"),
+        )
+
+    async def close(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    def _session(self, url: str) -> tuple[aiohttp.ClientSession, str]:
+        """A session per way of connecting, and the base URL to use with it."""
+        path = url.removeprefix(_UNIX) if url.startswith(_UNIX) else ""
+        session = self._sessions.get(path)
+        if session is None:
+            connector: aiohttp.BaseConnector = (
+                aiohttp.UnixConnector(path=path, limit=self._max_connections)
+                if path
+                else aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=60)
+            )
+            session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie must never reach another's call
+                auto_decompress=True,
+                trust_env=not path,
+                skip_auto_headers=("User-Agent",),
+            )
+            self._sessions[path] = session
+        return session, "http://worker/v1" if path else url
+
+    def _timeout(self, total_s: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(total_s)
+        if timeout is None:
+            timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=min(_CONNECT_TIMEOUT_S, total_s))
+            self._timeouts[total_s] = timeout
+        return timeout
+
+
+def _body(call: Call, endpoint: Endpoint) -> bytes:
+    """The request as it came, with the target's model name and, for streams, the usage event asked for."""
+    fields = dict(call.fields)
+    fields["model"] = msgspec.Raw(msgspec.json.encode(endpoint.model))
+    if call.stream and not call.include_usage:
+        options = call.fields.get("stream_options")
+        asked = msgspec.json.decode(options) if options is not None else None
+        fields["stream_options"] = msgspec.Raw(msgspec.json.encode({**(asked or {}), "include_usage": True}))
+    return msgspec.json.encode(fields)
+
+
+def _headers(endpoint: Endpoint, trace: str | None) -> dict[str, str]:
+    headers = {"content-type": "application/json"}
+    if endpoint.headers:
+        headers.update(endpoint.headers)
+    if endpoint.key:
+        headers["authorization"] = f"Bearer {endpoint.key}"
+    if trace and endpoint.lane == "worker":
+        headers["traceparent"] = trace
+    return headers
+
+
+async def _rejection(provider: str, response: aiohttp.ClientResponse) -> Exception:
+    try:
+        body = await response.content.read(_MAX_ERROR_BYTES)
+    finally:
+        response.close()
+    return failures.from_status(provider, response.status, response.headers, body)
+
+
+async def _read_whole(
+    provider: str, response: aiohttp.ClientResponse, call: Call
+) -> AsyncGenerator[Delta, None]:
+    try:
+        yield read_event(await response.read(), whole=True)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise failures.from_exception(provider, error) from error
+    finally:
+        response.release()
+
+
+async def _read_stream(
+    provider: str, response: aiohttp.ClientResponse, call: Call
+) -> AsyncGenerator[Delta, None]:
+    """Deltas until `[DONE]`. A stream that ends without it has been cut, however clean its end looks."""
+    splitter, hide_usage = EventSplitter(), not call.include_usage
+    finished = False
+    try:
+        async for chunk in response.content.iter_any():
+            for raw in splitter.feed(chunk):
+                if raw == DONE:
+                    finished = response.content.is_eof()
+                    return
+                yield read_event(raw, hide_usage=hide_usage)
+        if splitter.finish() != [DONE]:
+            raise BadCompletion(f"`{provider}` ended its stream before it was complete.")
+        finished = True
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise failures.from_exception(provider, error) from error
+    finally:
+        # Unread bytes make a connection useless; closing it is also what cancels the work behind it.
+        if finished:
+            response.release()
+        else:
+            response.close()
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None

@@ -1,0 +1,227 @@
+"""Deltas from raw events, and the two laws of one path: a whole answer is the fold of a stream, and back.
+
+`fold(unfold(body)) == body` for every completion that an OpenAI-compatible server can send whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.errors import BadCompletion
+from gateway.types import Completion, Delta, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Wire objects are open by nature: providers add fields that we must carry and need not know.
+Json = dict[str, Any]
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Piece(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: msgspec.Raw | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Piece | None = None
+    message: _Piece | None = None
+    finish_reason: str | None = None
+
+
+class _Event(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    model: str | None = None
+    error: msgspec.Raw | None = None
+
+
+_event = msgspec.json.Decoder(_Event)
+_PIECE_CHARS = 48
+
+
+def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> Delta:
+    """One event of a stream, or a whole body, as a `Delta`.
+
+    `hide_usage` marks the usage-only event that the gateway asked for on its own account.
+    Raises `BadCompletion` for anything that is not a completion, an error in a success status included.
+    """
+    try:
+        event = _event.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadCompletion(f"The target's answer is not a chat completion: {error}.") from None
+    if event.error is not None and bytes(event.error) != b"null":
+        raise BadCompletion(f"The target reported an error inside its answer: {_short(bytes(event.error))}")
+    if event.choices is None or (whole and not event.choices):
+        raise BadCompletion("The target's answer has no `choices`.")
+    pieces = [piece for choice in event.choices if (piece := choice.message or choice.delta)]
+    return Delta(
+        raw=raw,
+        text="".join(piece.content or piece.refusal or "" for piece in pieces),
+        finish_reason=_finish(event.choices),
+        usage=_read_usage(event.usage),
+        whole=whole,
+        tool_calls=any(piece.tool_calls or piece.function_call for piece in pieces),
+        hidden=hide_usage and not event.choices,
+    )
+
+
+def _finish(choices: list[_Choice]) -> str | None:
+    """The finish reason of the event; the least complete one when choices differ."""
+    reasons = [choice.finish_reason for choice in choices if choice.finish_reason]
+    return next((reason for reason in reasons if reason != "stop"), reasons[0] if reasons else None)
+
+
+def _read_usage(usage: _Usage | None) -> Usage | None:
+    if usage is None:
+        return None
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        prompt_tokens=max(0, usage.prompt_tokens),
+        completion_tokens=max(0, usage.completion_tokens),
+        cached_tokens=(prompt and prompt.cached_tokens) or 0,
+        reasoning_tokens=(completion and completion.reasoning_tokens) or 0,
+    )
+
+
+def finish_reason(deltas: Iterable[Delta]) -> str | None:
+    """Why the answer ended; when several choices ended differently, the reason that is not a plain stop."""
+    reasons = [delta.finish_reason for delta in deltas if delta.finish_reason]
+    return next((reason for reason in reasons if reason != "stop"), reasons[0] if reasons else None)
+
+
+def fold(deltas: Iterable[Delta]) -> Completion:
+    """The whole answer that a sequence of deltas amounts to; `BadCompletion` when it amounts to none."""
+    pieces = list(deltas)
+    if not pieces:
+        raise BadCompletion("The target sent an empty stream.")
+    if pieces[-1].whole:
+        body, usage = pieces[-1].raw, pieces[-1].usage
+    else:
+        body = msgspec.json.encode(_fold_events(msgspec.json.decode(piece.raw) for piece in pieces))
+        usage = next((piece.usage for piece in reversed(pieces) if piece.usage), None)
+    model = _event.decode(body).model or ""
+    return Completion(
+        body=body,
+        model=model,
+        finish_reason=finish_reason(pieces),
+        usage=usage,
+        tool_calls=any(piece.tool_calls for piece in pieces),
+    )
+
+
+def _fold_events(events: Iterable[Json]) -> Json:
+    body: Json = {}
+    choices: dict[int, Json] = {}
+    for event in events:
+        for name, value in event.items():
+            if name != "choices" and (value is not None or name not in body):
+                body[name] = value
+        for part in event.get("choices") or ():
+            index = part.get("index", 0)
+            _fold_choice(choices.setdefault(index, {"index": index, "message": {"role": "assistant"}}), part)
+    body["object"] = "chat.completion"
+    if body.get("usage", 0) is None:
+        del body["usage"]
+    for choice in choices.values():
+        choice["message"].setdefault("content", None)
+    body["choices"] = [choices[index] for index in sorted(choices)]
+    return body
+
+
+def _fold_choice(choice: Json, part: Json) -> None:
+    for name, value in part.items():
+        if name == "delta":
+            _fold_message(choice["message"], value or {})
+        elif name == "logprobs" and isinstance(value, dict) and isinstance(choice.get(name), dict):
+            for kind, tokens in value.items():
+                choice[name][kind] = [*(choice[name].get(kind) or []), *(tokens or [])] or tokens
+        elif value is not None or name not in choice:
+            choice[name] = value
+
+
+def _fold_message(message: Json, delta: Json) -> None:
+    for name, value in delta.items():
+        if name == "tool_calls" and value:
+            _fold_tool_calls(message.setdefault("tool_calls", []), value)
+        elif name == "function_call" and value:
+            call = message.setdefault(name, {})
+            for key, text in value.items():
+                call[key] = call.get(key, "") + text
+        elif name == "role":
+            message[name] = value or message.get(name)
+        elif isinstance(value, str) and isinstance(message.get(name), str):
+            message[name] += value
+        elif value is not None or name not in message:
+            message[name] = value
+
+
+def _fold_tool_calls(calls: list[Json], parts: list[Json]) -> None:
+    for part in parts:
+        index = part.get("index", len(calls))
+        while len(calls) <= index:
+            calls.append({})
+        call = calls[index]
+        for name, value in part.items():
+            if name == "function":
+                function = call.setdefault(name, {})
+                for key, text in (value or {}).items():
+                    function[key] = (
+                        function.get(key, "") + text if text is not None else function.get(key, "")
+                    )
+            elif name != "index" and value is not None:
+                call[name] = value
+
+
+def unfold(body: bytes, *, include_usage: bool) -> Iterator[bytes]:
+    """The events of a stream that folds back into `body`; usage comes last, in an event of its own."""
+    whole: Json = msgspec.json.decode(body)
+    choices: list[Json] = whole.pop("choices")
+    usage = whole.pop("usage", None)
+    head = {**whole, "object": "chat.completion.chunk"}
+    tail: Json = {"usage": None} if include_usage else {}
+    for choice in choices:
+        for part in _unfold_choice(choice):
+            yield msgspec.json.encode({**head, "choices": [part], **tail})
+    if include_usage:
+        yield msgspec.json.encode({**head, "choices": [], "usage": usage})
+
+
+def _unfold_choice(choice: Json) -> Iterator[Json]:
+    message = dict(choice.get("message") or {})
+    index = choice.get("index", 0)
+    content = message.pop("content", None)
+    calls = message.pop("tool_calls") if message.get("tool_calls") else ()
+    first: Json = {**message, "content": "" if isinstance(content, str) else content}
+    rest = {k: v for k, v in choice.items() if k not in ("message", "finish_reason", "index")}
+    yield {"index": index, "delta": first, "finish_reason": None}
+    for piece in _pieces(content):
+        yield {"index": index, "delta": {"content": piece}, "finish_reason": None}
+    for number, call in enumerate(calls):
+        yield {"index": index, "delta": {"tool_calls": [{"index": number, **call}]}, "finish_reason": None}
+    yield {"index": index, "delta": {}, **rest, "finish_reason": choice.get("finish_reason")}
+
+
+def _pieces(text: str | None) -> Iterator[str]:
+    """Cut text into pieces of about a line, so that a replayed stream still looks like one."""
+    for start in range(0, len(text or ""), _PIECE_CHARS):
+        yield (text or "")[start : start + _PIECE_CHARS]
+
+
+def _short(raw: bytes, limit: int = 300) -> str:
+    return raw[:limit].decode("utf-8", "replace")

@@ -1,0 +1,333 @@
+"""The path of a request. Read this first.
+
+    exact cache -> classify -> decide -> climb the plan {execute -> verify}* -> deliver -> store, record, trace
+
+There is one path: `handle` returns once the first piece of an acceptable answer is at hand, whether the client
+wants it whole or streamed; the rest is pulled from `Reply.deltas`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gateway import decide
+from gateway.cache import eligibility
+from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
+from gateway.cache.keys import fingerprint
+from gateway.errors import (
+    AttemptError,
+    GatewayError,
+    NoUpstreamConfigured,
+    NoUsableTarget,
+    PlanExhausted,
+    StreamBroken,
+    UnknownModel,
+)
+from gateway.execute.climb import close
+from gateway.execute.streams import finish_reason, fold
+from gateway.types import Delta, Outcome, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from gateway.cache.base import Cache
+    from gateway.classify import Classifier
+    from gateway.execute.climb import Climbed, Climber
+    from gateway.live import LivePolicy
+    from gateway.record import Recorder
+    from gateway.telemetry.spans import Spans, Trace
+    from gateway.types import Attempt, CacheVerdict, Call
+    from policies.decision import Decision, Skipped
+
+
+class Reply:
+    """An answer on its way: `outcome` is what is known so far, and final once `deltas` has ended."""
+
+    __slots__ = ("deltas", "outcome")
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.deltas: AsyncGenerator[Delta, None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """What the exact cache said."""
+
+    key: str | None
+    verdict: CacheVerdict
+    entry: Entry | None = None
+    degradations: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """Handles calls under the policy in force. Holds no state of any request."""
+
+    def __init__(
+        self,
+        *,
+        policy: Callable[[], LivePolicy],
+        classifier: Classifier,
+        cache: Cache | None,
+        climber: Climber,
+        spans: Spans,
+        recorder: Recorder,
+    ) -> None:
+        self._policy = policy
+        self._classifier = classifier
+        self._cache = cache
+        self._climber = climber
+        self._spans = spans
+        self._recorder = recorder
+
+    async def handle(self, call: Call) -> Reply:
+        """Answer a call, up to its first delta. Raises `GatewayError`; every call leaves one record either way."""
+        live = self._policy()
+        trace = self._spans.begin(call)
+        outcome = Outcome(
+            call, "error", "off", trace_id=trace.trace_id, policy_version=live.version, http_status=500
+        )
+        try:
+            if not live.compiled.knows_model(call.model):
+                raise _unknown_model(call, live)
+            lookup = await self._look_up(call, live, trace)
+            outcome = replace(outcome, cache=lookup.verdict, degradations=lookup.degradations)
+            if lookup.entry is not None:
+                return self._replay(outcome, lookup.entry, live, trace)
+            outcome, decision = self._route(outcome, live, trace)
+            climbed = await self._climber.climb(call, decision.plan, live.endpoints, trace)
+        except GatewayError as error:
+            self._conclude(_failed(outcome, error), trace)
+            raise
+        except asyncio.CancelledError:
+            self._conclude(replace(outcome, status="cancelled", http_status=499), trace)
+            raise
+        return self._release(outcome, decision, climbed, lookup, live, trace)
+
+    async def _look_up(self, call: Call, live: LivePolicy, trace: Trace) -> _Lookup:
+        if self._cache is None:
+            return _Lookup(None, "off")
+        started = time.time_ns()
+        key = fingerprint(call, live.version, live.inputs)
+        lookup = _Lookup(key, "bypass")
+        if eligibility.may_read(call):
+            try:
+                entry = await self._cache.get(key)
+                lookup = _Lookup(key, "miss" if entry is None else "hit", entry)
+            except CacheUnavailable:
+                lookup = _Lookup(key, "miss", degradations=("cache_unavailable",))
+        trace.cache(started, lookup.verdict)
+        return lookup
+
+    def _replay(self, outcome: Outcome, entry: Entry, live: LivePolicy, trace: Trace) -> Reply:
+        usage = Usage(entry.prompt_tokens, entry.completion_tokens)
+        reply = Reply(
+            replace(
+                _first_byte(outcome, waited_ns=0),
+                status="ok",
+                http_status=200,
+                target=entry.target,
+                model=entry.model,
+                rule=entry.rule,
+                task=entry.task,
+                domain=entry.domain,
+                difficulty=entry.difficulty,
+                confidence=entry.confidence,
+                usage=usage,
+                cost_usd=0.0,
+                counterfactual_usd=live.prices.counterfactual(usage),
+                finish_reason="stop",
+            )
+        )
+        reply.deltas = self._deliver_kept(reply, entry.body.encode(), trace)
+        return reply
+
+    async def _deliver_kept(self, reply: Reply, body: bytes, trace: Trace) -> AsyncGenerator[Delta, None]:
+        try:
+            yield Delta(raw=body, whole=True)
+        finally:
+            reply.outcome = self._conclude(reply.outcome, trace)
+
+    def _route(self, outcome: Outcome, live: LivePolicy, trace: Trace) -> tuple[Outcome, Decision]:
+        call = outcome.call
+        started = time.time_ns()
+        signals = self._classifier.classify(call.text)
+        trace.classify(started, signals, self._classifier.version)
+        started = time.time_ns()
+        decision = decide.decide(call, signals, live)
+        trace.decide(started, decision)
+        outcome = replace(
+            outcome,
+            signals=signals,
+            decision=decision,
+            rule=decision.rule,
+            task=signals.task,
+            domain=signals.domain,
+            difficulty=signals.difficulty,
+            degraded=decision.plan.degraded,
+        )
+        if not decision.plan.steps:
+            raise _no_step(call, decision, live)
+        return outcome, decision
+
+    def _release(
+        self,
+        outcome: Outcome,
+        decision: Decision,
+        climbed: Climbed,
+        lookup: _Lookup,
+        live: LivePolicy,
+        trace: Trace,
+    ) -> Reply:
+        reply = Reply(
+            replace(
+                _first_byte(outcome, waited_ns=climbed.waited_ns),
+                target=climbed.step.target,
+                model=climbed.answer.model,
+                confidence=climbed.answer.confidence,
+                attempts=climbed.attempts,
+                http_status=200,
+            )
+        )
+        reply.deltas = self._deliver(reply, decision, climbed, lookup, live, trace)
+        return reply
+
+    async def _deliver(
+        self,
+        reply: Reply,
+        decision: Decision,
+        climbed: Climbed,
+        lookup: _Lookup,
+        live: LivePolicy,
+        trace: Trace,
+    ) -> AsyncGenerator[Delta, None]:
+        """Every delta of the answer. However this ends, the upstream is closed and the call concluded, once."""
+        kept: list[Delta] = []
+        outcome = replace(reply.outcome, status="cancelled")
+        started = time.time_ns()
+        try:
+            for delta in climbed.first:
+                kept.append(delta)
+                yield delta
+            async for delta in climbed.answer.deltas:
+                kept.append(delta)
+                yield delta
+            outcome = replace(outcome, status="ok", finish_reason=finish_reason(kept))
+            self._keep(outcome, decision, kept, lookup)
+        except AttemptError as error:
+            outcome = replace(outcome, status="error", error_code=error.code)
+            raise StreamBroken(error.message) from error
+        finally:
+            await close(climbed.answer)
+            if outcome.call.stream:
+                trace.stream(started)
+            reply.outcome = self._conclude(_accounted(outcome, kept, climbed, live), trace)
+            climbed.span.end(reply.outcome.attempts[-1])
+
+    def _keep(self, outcome: Outcome, decision: Decision, kept: list[Delta], lookup: _Lookup) -> None:
+        """Store a finished answer for equal requests, if it may serve them."""
+        call = outcome.call
+        if self._cache is None or lookup.key is None:
+            return
+        calls_tools = any(delta.tool_calls for delta in kept)
+        if not eligibility.may_store(call, decision, outcome.finish_reason, calls_tools=calls_tools):
+            return
+        completion = fold(kept)
+        usage = completion.usage or Usage(0, 0)
+        entry = Entry(
+            version=ENTRY_VERSION,
+            body=completion.body.decode(),
+            target=outcome.target,
+            model=outcome.model,
+            rule=outcome.rule,
+            task=outcome.task,
+            domain=outcome.domain,
+            difficulty=outcome.difficulty or 0.0,
+            confidence=outcome.confidence,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            stored_at=time.time(),
+        )
+        self._cache.put(lookup.key, entry, eligibility.ttl_s(decision, call.cache))
+
+    def _conclude(self, outcome: Outcome, trace: Trace) -> Outcome:
+        """The one place where a call ends: trace, metrics and record."""
+        done = replace(outcome, total_ms=(time.time_ns() - outcome.call.received_ns) / 1e6)
+        trace.end(done)
+        self._recorder.record(done, self._classifier.version)
+        return done
+
+
+def _first_byte(outcome: Outcome, *, waited_ns: int) -> Outcome:
+    elapsed = time.time_ns() - outcome.call.received_ns
+    return replace(outcome, first_byte_ms=elapsed / 1e6, overhead_ms=max(0, elapsed - waited_ns) / 1e6)
+
+
+def _accounted(outcome: Outcome, kept: list[Delta], climbed: Climbed, live: LivePolicy) -> Outcome:
+    """The outcome with tokens and money, also for an answer that broke off or was not wanted any more."""
+    usage = next((delta.usage for delta in reversed(kept) if delta.usage), None) or _estimate(outcome, kept)
+    cost = live.prices.cost(outcome.target, usage, climbed.answer.compute_ms)
+    last = replace(
+        climbed.attempts[-1],
+        status="ok" if outcome.status == "ok" else "cancelled" if outcome.status == "cancelled" else "failed",
+        ended_ns=time.time_ns(),
+        error=outcome.error_code,
+        usage=usage,
+        cost_usd=cost,
+    )
+    return replace(
+        outcome,
+        attempts=(*climbed.attempts[:-1], last),
+        usage=usage,
+        cost_usd=cost,
+        counterfactual_usd=live.prices.counterfactual(usage),
+    )
+
+
+def _estimate(outcome: Outcome, kept: list[Delta]) -> Usage:
+    """Tokens by length, about four characters each, when the target reported none."""
+    prompt = outcome.signals.tokens if outcome.signals else 0
+    return Usage(prompt, sum(len(delta.text) for delta in kept) // 4, estimated=True)
+
+
+def _failed(outcome: Outcome, error: GatewayError) -> Outcome:
+    attempts: tuple[Attempt, ...] = error.attempts if isinstance(error, PlanExhausted) else ()
+    return replace(
+        outcome, status="error", error_code=error.code, http_status=error.http_status, attempts=attempts
+    )
+
+
+def _unknown_model(call: Call, live: LivePolicy) -> UnknownModel:
+    known = ", ".join(f"`{name}`" for name in ("auto", *live.policy.targets))
+    return UnknownModel(
+        f"The model `{call.model[:80]}` is not known here; use one of {known}, or add an alias to the policy.",
+        param="model",
+    )
+
+
+def _no_step(call: Call, decision: Decision, live: LivePolicy) -> GatewayError:
+    """Why the plan is empty, in the words of what to do about it."""
+    if decision.rule == "unknown-model":
+        return _unknown_model(call, live)
+    skipped = decision.plan.skipped
+    wanting = [
+        s for s in skipped if s.cause == "unavailable" and live.policy.targets[s.target].kind == "upstream"
+    ]
+    if wanting:
+        return NoUpstreamConfigured(
+            f"This request needs an LLM and none is configured: {_ways(wanting)}. "
+            "With `on_missing_upstream: degrade` in the policy the best local model answers instead."
+        )
+    reasons = "; ".join(f"`{s.target}`: {s.reason}" for s in skipped) or "the plan names no target"
+    return NoUsableTarget(f"No target may answer this request under rule `{decision.rule}`: {reasons}.")
+
+
+def _ways(wanting: list[Skipped]) -> str:
+    """What to set, and which targets each setting opens."""
+    targets: dict[str, list[str]] = {}
+    for skipped in wanting:
+        targets.setdefault(skipped.reason, []).append(f"`{skipped.target}`")
+    return "; or ".join(f"{reason} to reach {' and '.join(names)}" for reason, names in targets.items())

@@ -1,0 +1,89 @@
+"""From an outcome to its record: the metrics and the row that outlive the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.records.store import RecordStore, Row
+    from gateway.telemetry.metrics import Metrics
+    from gateway.types import Attempt, Outcome
+    from routers.signals import Signals
+
+
+class Recorder:
+    """Counts every outcome and keeps its row."""
+
+    def __init__(self, metrics: Metrics, store: RecordStore) -> None:
+        self._metrics = metrics
+        self._store = store
+
+    def record(self, outcome: Outcome, classifier_version: str) -> None:
+        """Count and keep one finished request; neither waits nor raises."""
+        self._metrics.observe(outcome)
+        self._store.add(row(outcome, classifier_version))
+
+
+def row(outcome: Outcome, classifier_version: str) -> Row:
+    """The row of an outcome, by column name."""
+    call, decision, usage = outcome.call, outcome.decision, outcome.usage
+    return {
+        "request_id": call.request_id,
+        "at": call.received_ns / 1e9,
+        "trace_id": outcome.trace_id,
+        "tenant": call.caller.tenant,
+        "key": call.caller.key,
+        "model_asked": call.model[:256],
+        "stream": call.stream,
+        "status": outcome.status,
+        "http_status": outcome.http_status,
+        "error_code": outcome.error_code,
+        "finish_reason": outcome.finish_reason,
+        "policy_version": outcome.policy_version,
+        "classifier_version": classifier_version,
+        "rule": outcome.rule,
+        "propensity": decision.propensity if decision else 1.0,
+        "steps": [step.target for step in decision.plan.steps] if decision else [],
+        "target": outcome.target,
+        "model": outcome.model,
+        "degraded": outcome.degraded,
+        "cache": outcome.cache,
+        "confidence": outcome.confidence,
+        "signals": _signals(outcome.signals) if outcome.signals else None,
+        "attempts": [_attempt(attempt) for attempt in outcome.attempts],
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "usage_estimated": usage.estimated if usage else False,
+        "cost_usd": outcome.cost_usd,
+        "counterfactual_usd": outcome.counterfactual_usd,
+        "overhead_ms": outcome.overhead_ms,
+        "first_byte_ms": outcome.first_byte_ms,
+        "total_ms": outcome.total_ms,
+        "degradations": list(outcome.degradations),
+    }
+
+
+def _signals(signals: Signals) -> dict[str, object]:
+    return {
+        "task": signals.task,
+        "task_confidence": round(signals.task_confidence, 4),
+        "domain": signals.domain,
+        "domain_confidence": round(signals.domain_confidence, 4),
+        "difficulty": round(signals.difficulty, 4),
+        "pii": round(signals.pii, 4),
+        "injection": round(signals.injection, 4),
+        "language": signals.language,
+        "tokens": signals.tokens,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return {
+        "target": attempt.target,
+        "model": attempt.model,
+        "status": attempt.status,
+        "ms": round((attempt.ended_ns - attempt.started_ns) / 1e6, 3),
+        "error": attempt.error.partition(":")[0] if attempt.error else None,
+        "retries": attempt.retries,
+        "cost_usd": attempt.cost_usd,
+    }

@@ -1,0 +1,51 @@
+"""The table of records. No prompt and no answer is in it."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Float, Index, Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Metadata of every table."""
+
+
+class RecordRow(Base):
+    """One request: how it was routed, what it cost, how it ended. Times are Unix seconds, money is USD."""
+
+    __tablename__ = "records"
+
+    request_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+    trace_id: Mapped[str] = mapped_column(String(32))
+    tenant: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(64))
+    model_asked: Mapped[str] = mapped_column(String(256))
+    stream: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(16))
+    http_status: Mapped[int] = mapped_column(Integer)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    finish_reason: Mapped[str | None] = mapped_column(String(32))
+    policy_version: Mapped[str] = mapped_column(String(16))
+    classifier_version: Mapped[str] = mapped_column(String(16))
+    rule: Mapped[str] = mapped_column(String(64))
+    propensity: Mapped[float] = mapped_column(Float)
+    steps: Mapped[list[str]] = mapped_column(JSON)
+    target: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str] = mapped_column(String(256))
+    degraded: Mapped[str | None] = mapped_column(String(64))
+    cache: Mapped[str] = mapped_column(String(16))
+    confidence: Mapped[float | None]
+    signals: Mapped[dict[str, object] | None] = mapped_column(JSON)
+    attempts: Mapped[list[dict[str, object]]] = mapped_column(JSON)
+    prompt_tokens: Mapped[int | None]
+    completion_tokens: Mapped[int | None]
+    usage_estimated: Mapped[bool]
+    cost_usd: Mapped[float | None]
+    counterfactual_usd: Mapped[float | None]
+    overhead_ms: Mapped[float] = mapped_column(Float)
+    first_byte_ms: Mapped[float] = mapped_column(Float)
+    total_ms: Mapped[float] = mapped_column(Float)
+    degradations: Mapped[list[str]] = mapped_column(JSON)
+
+    __table_args__ = (Index("ix_records_at", "at"), Index("ix_records_tenant_at", "tenant", "at"))

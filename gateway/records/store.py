@@ -1,0 +1,102 @@
+"""Writes records in the background, in batches. A slow or full disk costs records, never requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import event, insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gateway.records.models import Base, RecordRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+log = logging.getLogger("pointsman.records")
+
+Row = dict[str, Any]  # column name -> value, as SQLAlchemy's bulk insert takes it
+_BATCH = 500
+_QUEUE = 10_000
+_LINGER_S = 0.25
+
+
+class RecordStore(Protocol):
+    """Keeps rows of the `records` table."""
+
+    def add(self, row: Row) -> None:
+        """Keep a row soon. Returns at once and never raises."""
+        ...
+
+
+class SqlRecordStore:
+    """Rows into SQLite or PostgreSQL."""
+
+    def __init__(self, url: str, dropped: Callable[[int], None]) -> None:
+        self._url = make_url(url)
+        self._dropped = dropped
+        self._queue: asyncio.Queue[Row] = asyncio.Queue(_QUEUE)
+        self._engine = create_async_engine(self._url)
+        self._writer: asyncio.Task[None] | None = None
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(self._engine.sync_engine, "connect", _use_wal)
+
+    async def start(self) -> None:
+        """Create the table if it is not there and begin to write."""
+        if self._url.get_backend_name() == "sqlite" and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with self._engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        self._writer = asyncio.create_task(self._write_forever(), name="records")
+
+    def add(self, row: Row) -> None:
+        try:
+            self._queue.put_nowait(row)
+        except asyncio.QueueFull:
+            self._dropped(1)
+
+    async def close(self, deadline_s: float = 5.0) -> None:
+        """Write what is queued, then stop."""
+        if self._writer is not None:
+            try:
+                async with asyncio.timeout(deadline_s):
+                    await self._queue.join()
+            except TimeoutError:
+                log.error("%d records were not written in time", self._queue.qsize())
+                self._dropped(self._queue.qsize())
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        await self._engine.dispose()
+
+    async def _write_forever(self) -> None:
+        while True:
+            rows = [await self._queue.get()]
+            await asyncio.sleep(_LINGER_S)  # a batch costs little more than a row
+            while len(rows) < _BATCH and not self._queue.empty():
+                rows.append(self._queue.get_nowait())
+            await self._write(rows)
+            for _ in rows:
+                self._queue.task_done()
+
+    async def _write(self, rows: list[Row]) -> None:
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(RecordRow), rows)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])
+            self._dropped(len(rows))
+
+
+def _use_wal(connection: DBAPIConnection, _: object) -> None:
+    """Several gateway processes write one file: the log lets them, and readers never block them."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()

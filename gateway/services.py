@@ -1,0 +1,181 @@
+"""The parts of one gateway process, put together in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import policies
+from gateway.api.health import Health
+from gateway.auth import Authenticator
+from gateway.cache.memory import MemoryCache
+from gateway.config import GatewayConfig, load_config
+from gateway.errors import StartupError
+from gateway.execute.catalogue import Catalogue
+from gateway.execute.climb import Climber
+from gateway.execute.http import OpenAIExecutor
+from gateway.execute.providers import LiteLLMExecutor
+from gateway.live import PolicyHolder
+from gateway.pipeline import Pipeline
+from gateway.record import Recorder
+from gateway.records.store import SqlRecordStore
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.setup import Tracing
+from gateway.telemetry.spans import Spans
+from policies.findings import Finding
+from policies.labels import Labels
+from routers.artifact import ArtifactError
+from routers.classifier import RequestClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from gateway.cache.base import Cache
+    from gateway.settings import Settings
+
+SHIPPED_POLICY = Path(policies.__file__).parent / "library" / "default.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a gateway process runs with."""
+
+    settings: Settings
+    policy: PolicyHolder
+    pipeline: Pipeline
+    authenticator: Authenticator
+    health: Health
+    metrics: Metrics
+    tracing: Tracing
+    records: SqlRecordStore
+    cache: Cache | None
+    executors: tuple[OpenAIExecutor | LiteLLMExecutor, ...]
+
+    async def run(self) -> AsyncIterator[None]:
+        """Start what runs in the background, yield, and stop it in the reverse order."""
+        await self.records.start()
+        watcher = asyncio.create_task(self.policy.watch(), name="policy-watch")
+        try:
+            yield
+        finally:
+            self.health.draining = True
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+            for executor in self.executors:
+                await executor.close()
+            if self.cache is not None:
+                await self.cache.close()
+            await self.records.close()
+            await asyncio.to_thread(self.tracing.shutdown)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is read and checked before anything starts."""
+
+    config: GatewayConfig
+    classifier: RequestClassifier
+    policy: PolicyHolder
+    authenticator: Authenticator
+
+
+def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], host: str) -> Loaded:
+    """Read gateway.yaml, the classifier and the policy; raises `StartupError` with every finding of all of them.
+
+    `host` is where the gateway will listen: without keys only this machine may call.
+    """
+    findings: list[Finding] = []
+    config = load_config(settings.config)
+    if isinstance(config, list):
+        findings += config
+        config = GatewayConfig()
+    classifier = load_classifier()
+    catalogue = Catalogue(config.upstreams, environ, settings.worker_url)
+    path = settings.policy or SHIPPED_POLICY
+    try:
+        holder = PolicyHolder(
+            path, catalogue, policy_labels(classifier), settings.local_usd_per_cpu_hour, metrics
+        )
+    except StartupError as error:
+        raise StartupError([*findings, *error.findings]) from None
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    authenticator = Authenticator(config.keys, key)
+    if authenticator.open and not _is_loopback(host):
+        findings.append(_exposed(settings, host))
+    if findings:
+        raise StartupError(findings)
+    return Loaded(config, classifier, holder, authenticator)
+
+
+def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str = "127.0.0.1") -> Services:
+    """Put a gateway process together; raises `StartupError`."""
+    metrics = Metrics()
+    loaded = load_all(settings, metrics, environ, host)
+    tracing = Tracing(environ)
+    records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
+    cache = _cache(settings)
+    openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
+    pipeline = Pipeline(
+        policy=lambda: loaded.policy.current,
+        classifier=loaded.classifier,
+        cache=cache,
+        climber=Climber({"openai": openai, "worker": openai, "litellm": litellm}),
+        spans=Spans(tracing.tracer()),
+        recorder=Recorder(metrics, records),
+    )
+    return Services(
+        settings=settings,
+        policy=loaded.policy,
+        pipeline=pipeline,
+        authenticator=loaded.authenticator,
+        health=Health(loaded.policy, settings.worker_url, loaded.classifier.version),
+        metrics=metrics,
+        tracing=tracing,
+        records=records,
+        cache=cache,
+        executors=(openai, litellm),
+    )
+
+
+def load_classifier() -> RequestClassifier:
+    """The shipped classifier; `StartupError` when its artifact is damaged."""
+    try:
+        return RequestClassifier.load()
+    except ArtifactError as error:
+        raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
+
+
+def policy_labels(classifier: RequestClassifier) -> Labels:
+    """The names that a policy may use for what this classifier says."""
+    labels = classifier.labels
+    return Labels(frozenset(labels.tasks), frozenset(labels.domains), frozenset(classifier.abilities))
+
+
+def _cache(settings: Settings) -> Cache | None:
+    if settings.redis_url is not None:
+        from gateway.cache.redis import RedisCache
+
+        return RedisCache(settings.redis_url.get_secret_value(), settings.redis_timeout_ms)
+    return MemoryCache(settings.cache_entries) if settings.cache_entries else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _exposed(settings: Settings, host: str) -> Finding:
+    source = str(settings.config) if settings.config else "environment"
+    return Finding(
+        "error", source, 1, 1,
+        f"listening on `{host}` without any key would let everybody call; "
+        "set `POINTSMAN_API_KEY` or add `keys` to gateway.yaml",
+    )  # fmt: skip

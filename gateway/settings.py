@@ -1,0 +1,61 @@
+"""Settings from the environment (`POINTSMAN_*`); the other two configurations are gateway.yaml and the policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_Path = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Settings(BaseSettings):
+    """Process settings. Unset means: embedded defaults, no server and no key needed."""
+
+    model_config = SettingsConfigDict(env_prefix="POINTSMAN_", frozen=True, extra="ignore")
+
+    config: _Path | None = Field(None, description="Path of gateway.yaml.")
+    policy: _Path | None = Field(
+        None, description="Path of the routing policy; the shipped default when unset."
+    )
+    data_dir: _Path = Field(
+        Path("~/.local/share/pointsman").expanduser(),
+        description="Where records are kept when no database is configured.",
+    )
+    model_dir: _Path = Field(
+        Path("~/.cache/pointsman/models").expanduser(), description="Where pulled model weights lie."
+    )
+    redis_url: SecretStr | None = Field(None, description="Shared cache, e.g. redis://127.0.0.1:6379/0.")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL for records; SQLite in the data directory when unset."
+    )
+    worker_url: str | None = Field(
+        None,
+        description="The local-model worker: unix:///path/to.sock or http://host:port. Set by `pointsman serve`.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="One key that clients must send as a bearer token. More keys go into gateway.yaml."
+    )
+    cache_entries: Annotated[int, Field(ge=0)] = Field(
+        10_000, description="Size of the in-process cache; 0 turns it off."
+    )
+    redis_timeout_ms: Annotated[float, Field(gt=0)] = Field(
+        20.0, description="Longest wait for Redis before a request goes on without the cache."
+    )
+    max_body_mb: Annotated[float, Field(gt=0)] = Field(
+        20.0, description="Largest request body accepted, in megabytes."
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    local_usd_per_cpu_hour: Annotated[float, Field(ge=0)] = Field(
+        0.04,
+        description="Price of one CPU core for an hour; prices local answers by their measured compute time.",
+    )
+
+    @property
+    def records_url(self) -> str:
+        """Database URL of the record store."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'records.db'}"

@@ -1,0 +1,81 @@
+"""Every name that leaves the process: span names, attributes, metrics, response headers.
+
+`gen_ai.*` follows the OpenTelemetry GenAI conventions as released with semantic conventions 1.41, which
+installed backends understand; `pointsman.*` is for what they lack.
+"""
+
+from __future__ import annotations
+
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
+
+# Spans: one trace a request.
+SPAN_CACHE = "cache"
+SPAN_CLASSIFY = "classify"
+SPAN_DECIDE = "decide"
+SPAN_ATTEMPT = "attempt"
+SPAN_STREAM = "stream"
+
+# GenAI conventions.
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+REQUEST_STREAM = "gen_ai.request.stream"
+REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
+RESPONSE_MODEL = "gen_ai.response.model"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+INPUT_TOKENS = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+REASONING_TOKENS = "gen_ai.usage.reasoning.output_tokens"
+USAGE_COST = "gen_ai.usage.cost"
+ERROR_TYPE = "error.type"
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS = "http.response.status_code"
+
+# Ours.
+REQUEST_ID = "pointsman.request.id"
+TENANT = "pointsman.tenant"
+KEY = "pointsman.key"
+POLICY = "pointsman.policy.version"
+RULE = "pointsman.rule"
+TARGET = "pointsman.target"
+STEPS = "pointsman.plan.steps"
+SKIPPED = "pointsman.plan.skipped"
+PROPENSITY = "pointsman.propensity"
+DEGRADED = "pointsman.degraded"
+CACHE_VERDICT = "pointsman.cache.verdict"
+CLASSIFIER = "pointsman.classifier.version"
+TASK = "pointsman.task"
+TASK_CONFIDENCE = "pointsman.task.confidence"
+DOMAIN = "pointsman.domain"
+DIFFICULTY = "pointsman.difficulty"
+PII = "pointsman.pii"
+INJECTION = "pointsman.injection"
+LANGUAGE = "pointsman.language"
+CONFIDENCE = "pointsman.confidence"
+ATTEMPT_NUMBER = "pointsman.attempt.number"
+ATTEMPT_STATUS = "pointsman.attempt.status"
+COST = "pointsman.cost.usd"
+COUNTERFACTUAL = "pointsman.cost.counterfactual_usd"
+SAVED = "pointsman.cost.saved_usd"
+OVERHEAD = "pointsman.overhead_ms"
+FIRST_BYTE = "pointsman.first_byte_ms"
+DEGRADATIONS = "pointsman.degradations"
+
+# Response headers.
+HEADER_TARGET = "x-pointsman-target"
+HEADER_MODEL = "x-pointsman-model"
+HEADER_RULE = "x-pointsman-rule"
+HEADER_POLICY = "x-pointsman-policy"
+HEADER_TASK = "x-pointsman-task"
+HEADER_DOMAIN = "x-pointsman-domain"
+HEADER_DIFFICULTY = "x-pointsman-difficulty"
+HEADER_CONFIDENCE = "x-pointsman-confidence"
+HEADER_CACHE = "x-pointsman-cache"
+HEADER_COST = "x-pointsman-cost-usd"
+HEADER_SAVED = "x-pointsman-saved-usd"
+HEADER_OVERHEAD = "x-pointsman-overhead-ms"
+HEADER_TRACE = "x-pointsman-trace-id"
+HEADER_DEGRADED = "x-pointsman-degraded"
+HEADER_REQUEST_ID = "x-request-id"

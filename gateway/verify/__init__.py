@@ -1,0 +1,1 @@
+"""Judging an answer before it is released."""
