@@ -1,0 +1,1 @@
+"""`pointsman bench`: what one request costs, measured against a mock upstream and named peers."""
