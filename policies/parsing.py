@@ -46,7 +46,7 @@ def parse_policy(document: Document, source: str) -> Policy | list[Finding]:
     data = document.data
     if not isinstance(data, dict):
         line, column = document.place(())
-        return [Finding("error", source, line, column, f"a policy is a mapping, not {quote(data)}")]
+        return [Finding("error", source, line, column, f"a policy is a mapping, not {_shape(data)}")]
     version = data.get("version", LANGUAGE_VERSIONS[0])
     if isinstance(version, bool) or version not in LANGUAGE_VERSIONS:
         # Findings about a language we do not know would mislead.
@@ -58,7 +58,7 @@ def parse_policy(document: Document, source: str) -> Policy | list[Finding]:
         return Policy.model_validate(data)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
-    return [_finding(error, document, source) for error in errors]
+    return [_finding(error, document, source) for error in errors if not _is_echo(error)]
 
 
 def rule_at(document: Document, loc: Loc) -> str | None:
@@ -69,6 +69,11 @@ def rule_at(document: Document, loc: Loc) -> str | None:
             name = rule.get("id") if isinstance(rule, dict) else None
             return name if isinstance(name, str) else None
     return None
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Whether pydantic calls a list too short only because it left out entries that have findings already."""
+    return error["type"] == "too_short" and bool(error["input"])
 
 
 def _finding(error: ErrorDetails, document: Document, source: str) -> Finding:

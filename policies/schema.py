@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from policies.model import Policy
@@ -52,3 +54,7 @@ def _mapping_or_list(node: Schema, root: Schema) -> Schema:
         else:
             break
     return node
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
