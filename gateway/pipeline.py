@@ -269,9 +269,13 @@ def _first_byte(outcome: Outcome, *, waited_ns: int) -> Outcome:
 def _accounted(outcome: Outcome, kept: list[Delta], climbed: Climbed, live: LivePolicy) -> Outcome:
     """The outcome with tokens and money, also for an answer that broke off or was not wanted any more."""
     usage = next((delta.usage for delta in reversed(kept) if delta.usage), None) or _estimate(outcome, kept)
-    cost = live.prices.cost(outcome.target, usage, climbed.answer.compute_ms)
+    attempt = climbed.attempts[-1]
+    compute_ms = climbed.answer.compute_ms
+    if compute_ms is None:  # a stream is over before its compute time could be said: count all of its time
+        compute_ms = (time.time_ns() - attempt.started_ns) / 1e6 - (climbed.answer.queue_ms or 0.0)
+    cost = live.prices.cost(outcome.target, usage, max(0.0, compute_ms))
     last = replace(
-        climbed.attempts[-1],
+        attempt,
         status="ok" if outcome.status == "ok" else "cancelled" if outcome.status == "cancelled" else "failed",
         ended_ns=time.time_ns(),
         error=outcome.error_code,

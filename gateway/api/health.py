@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import aiohttp
 import msgspec
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 Json = dict[str, object]
 _WORKER_TIMEOUT_S = 2.0
+
+
+class ModelState(TypedDict):
+    """A local model as the worker reports it."""
+
+    state: str
+    detail: str
 
 
 class Health:
@@ -35,26 +42,25 @@ class Health:
         }
         if full:
             models = await self._local_models()
-            waiting = [name for name, state in models.items() if state != "ready"]
-            if waiting and status == 200:
+            if status == 200 and any(model["state"] != "ready" for model in models.values()):
                 status, body["status"] = 503, "waiting for local models"
             body["local_models"] = models
             body["not_configured"] = dict(live.missing)
         return status, body
 
-    async def _local_models(self) -> dict[str, str]:
-        """Local target's model -> its state in the worker, for the targets of the policy in force."""
+    async def _local_models(self) -> dict[str, ModelState]:
+        """The models of local targets under the policy in force, with their state in the worker."""
         policy = self._policy.current.policy
         wanted = dict.fromkeys(t.model for t in policy.targets.values() if t.kind != "upstream")
         if not wanted or self._worker_url is None:
             return {}
         states = await _worker_states(self._worker_url)
-        return {
-            model: states.get(model, "absent") if states is not None else "worker down" for model in wanted
-        }
+        if states is None:
+            return {model: ModelState(state="worker down", detail="") for model in wanted}
+        return {model: states.get(model, ModelState(state="absent", detail="")) for model in wanted}
 
 
-async def _worker_states(url: str) -> dict[str, str] | None:
+async def _worker_states(url: str) -> dict[str, ModelState] | None:
     path = url.removeprefix("unix://") if url.startswith("unix://") else None
     connector = aiohttp.UnixConnector(path=path) if path else aiohttp.TCPConnector()
     timeout = aiohttp.ClientTimeout(total=_WORKER_TIMEOUT_S)
@@ -64,7 +70,10 @@ async def _worker_states(url: str) -> dict[str, str] | None:
             aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
             session.get(f"{base}/readyz") as response,
         ):
-            body = msgspec.json.decode(await response.read())
+            models = msgspec.json.decode(await response.read()).get("models", {})
     except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
         return None
-    return {name: str(model.get("state")) for name, model in body.get("models", {}).items()}
+    return {
+        name: ModelState(state=str(model.get("state")), detail=str(model.get("detail") or ""))
+        for name, model in models.items()
+    }

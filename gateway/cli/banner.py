@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.telemetry.setup import OTLP_ENDPOINTS
 
@@ -72,18 +73,20 @@ async def _print_models(console: Console, session: aiohttp.ClientSession, url: s
     told: set[str] = set()
     while True:
         status, body = await _get(session, f"{url}/readyz?full=1")
-        states: dict[str, str] = body.get("local_models", {})
-        for name, state in states.items():
-            if name not in told and state in ("ready", "failed", "absent"):
+        states = body.get("local_models", {})
+        for name, model in states.items():
+            if name not in told and model["state"] in ("ready", "failed", "absent"):
                 told.add(name)
-                colour = "green" if state == "ready" else "red"
-                detail = body.get("local_model_details", {}).get(name, "")
-                console.print(
-                    f"  [{colour}]{state}[/{colour}] {name} after {time.monotonic() - started:.1f} s {detail}".rstrip()
-                )
+                _print_model(console, name, model, time.monotonic() - started)
         if status == 200 or (states and told >= states.keys()):
             return
         await asyncio.sleep(5 * _POLL_S)
+
+
+def _print_model(console: Console, name: str, model: dict[str, str], after_s: float) -> None:
+    colour = "green" if model["state"] == "ready" else "red"
+    detail = f": {model['detail']}" if model["detail"] and model["state"] != "ready" else ""
+    console.print(f"  [{colour}]{model['state']}[/{colour}] {name} after {after_s:.1f} s{escape(detail)}")
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, dict[str, Any]]:
