@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class FakeUpstream:
     """Answers `/v1/chat/completions` and `/v1/messages` as scripted, else with an echo.
 
-    `/v1/models` lists `models`. Use it as a context manager, plain or async. A request is answered by the first match of `when`, else by
-    the next behaviour of `script`, else by the default of `always`.
+    `/v1/models` lists `models`. Use it as a context manager, plain or async. A request is answered by the
+    first match of `when`, else by the next behaviour of `script`, else by the default of `always`.
     """
 
     def __init__(self, *, models: Sequence[str] = ("fake-small", "fake-large"), port: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""Commands of `pointsman`, one file per command."""
