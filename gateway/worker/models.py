@@ -8,29 +8,38 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gateway.errors import UnknownModel
 from gateway.worker.batching import Batcher
 from gateway.worker.errors import ModelLoading, ModelUnavailable
 from gateway.worker.responders import LanguageResponder, SpecialistResponder
-from routers.catalogue import resolve
+from routers.catalogue import read_catalogue, resolve
 from routers.specialists.language import load_language_model
-from routers.specialists.registry import SpecialistError, find, shipped
-from routers.specialists.text import load_specialist, predict_mixed
+from routers.specialists.registry import find, shipped
+from routers.specialists.text import TextSpecialist, load_specialist, predict_mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gateway.worker.responders import Responder
     from routers.specialists.base import Prediction
     from routers.specialists.encoder import SharedEncoder
-    from routers.specialists.text import TextSpecialist
+    from routers.specialists.language import LanguageModel
 
 log = logging.getLogger(__name__)
 
 Kind = Literal["specialist", "language"]
 State = Literal["loading", "ready", "failed", "absent"]
+Loaded: TypeAlias = "TextSpecialist | LanguageModel"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a model is not there."""
+
+    state: Literal["failed", "absent"]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,51 +135,60 @@ class Models:
     def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
         for slot in sorted(self._slots.values(), key=lambda slot: slot.kind != "language"):
             started = time.perf_counter()
-            state, detail, loaded = self._load(slot)
-            took = round(time.perf_counter() - started, 3)
+            loaded = self._load(slot)
+            took_s = round(time.perf_counter() - started, 3)
             if loop.is_closed():
                 return
-            loop.call_soon_threadsafe(self._settle, slot, state, detail, loaded, took)
+            loop.call_soon_threadsafe(self._settle, slot, loaded, took_s)
 
-    def _load(self, slot: Slot) -> tuple[State, str, Any]:
+    def _load(self, slot: Slot) -> Loaded | Missing:
         spec = slot.spec
         try:
             if slot.kind == "specialist":
-                return "ready", "", self._load_specialist(spec)
-            path = spec.path or resolve(spec.name, self._model_dir)
-            return "ready", "", load_language_model(path, threads=self._threads)
-        except FileNotFoundError as error:
-            detail = str(error)
-            if spec.path is None and "models pull" not in detail:
-                detail = f"{detail}: run `pointsman models pull {spec.name}`"
-            return "absent", detail, None
-        except Exception as error:  # noqa: BLE001 - one broken model must not take the others down
-            log.warning(
-                "model %s did not load: %s", spec.name, error, exc_info=log.isEnabledFor(logging.DEBUG)
+                return self._load_specialist(spec)
+            return load_language_model(
+                spec.path or resolve(spec.name, self._model_dir), threads=self._threads
             )
-            return "failed", f"{type(error).__name__}: {error}", None
+        except FileNotFoundError as error:
+            return Missing("absent", _where_to_get(spec, str(error)))
+        except Exception as error:  # one broken model must not take the others down
+            log.warning("model %s did not load", spec.name, exc_info=True)
+            return Missing("failed", f"{type(error).__name__}: {error}")
 
     def _load_specialist(self, spec: ModelSpec) -> TextSpecialist:
         _, card = find(spec.path or spec.name)
         base = resolve(card.base, self._model_dir)
         loaded = load_specialist(spec.path or spec.name, base, encoder=self._encoders.get(base))
+        if not isinstance(loaded, TextSpecialist):
+            raise TypeError(f"{spec.name} is no specialist on a shared encoder")
         self._encoders[base] = loaded.encoder
         return loaded
 
-    def _settle(self, slot: Slot, state: State, detail: str, loaded: Any, took: float) -> None:
-        slot.state, slot.detail, slot.load_s = state, detail, took if state == "ready" else None
-        if state == "ready":
-            slot.responder = self._respond_with(slot, loaded)
+    def _settle(self, slot: Slot, loaded: Loaded | Missing, took_s: float) -> None:
+        if isinstance(loaded, Missing):
+            slot.state, slot.detail = loaded.state, loaded.detail
+        else:
+            slot.state, slot.load_s = "ready", took_s
+            slot.responder = self._respond_with(slot.spec.name, loaded)
         slot.settled.set()
 
-    def _respond_with(self, slot: Slot, loaded: Any) -> Responder:
-        if slot.kind == "language":
-            return LanguageResponder(slot.spec.name, loaded)
+    def _respond_with(self, name: str, loaded: Loaded) -> Responder:
+        if not isinstance(loaded, TextSpecialist):
+            return LanguageResponder(name, loaded)
         encoder = id(loaded.encoder)
         if encoder not in self._batchers:
             self._batchers[encoder] = Batcher(predict_mixed)
         return SpecialistResponder(loaded, self._batchers[encoder])
 
 
-def _listed(names: Any) -> str:
+def _where_to_get(spec: ModelSpec, found: str) -> str:
+    """Add to what was not found how to come by it."""
+    if spec.path is not None or "models pull" in found:
+        return found
+    if spec.name in read_catalogue():
+        return f"{found}: run `pointsman models pull {spec.name}`"
+    return f"{found}: it is neither a shipped specialist nor in the catalogue; serve it as `{spec.name}=PATH`"
+
+
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"

@@ -98,7 +98,8 @@ class LanguageModel(Protocol):
     def complete(self, generation: Generation, emit: Callable[[Piece], bool]) -> None:
         """Produce one answer, calling `emit` for each piece, the last with usage. Blocking.
 
-        `emit` must not raise; when it returns True the model stops as soon as it can. May run in `slots` threads at once. Raises InvalidGeneration, PromptTooLong or GenerationFailed.
+        `emit` must not raise; when it returns True the model stops as soon as it can. May run in `slots`
+        threads at once. Raises InvalidGeneration, PromptTooLong or GenerationFailed.
         """
         ...
 

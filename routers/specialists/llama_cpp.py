@@ -57,7 +57,10 @@ class LlamaCppModel:
             if "error" in chunk:
                 errors.append(chunk["error"])
                 return True
-            return any([emit(piece) for piece in _pieces(chunk)])
+            stop = False
+            for piece in _pieces(chunk):
+                stop = emit(piece) or stop
+            return stop
 
         self._server.handle_chat_completions(_request(generation), on_chunk)
         if errors:
