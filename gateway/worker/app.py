@@ -90,7 +90,7 @@ async def _respond(model: str, body: dict[str, Any], models: Models) -> Response
     completion = Completion(model)
     if body.get("stream"):
         include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        events = _events(completion.chunks(answer.pieces, include_usage=include_usage))
+        events = _events(answer, completion.chunks(answer.pieces, include_usage=include_usage))
         return StreamingResponse(
             events, media_type="text/event-stream", headers={**_measured(answer), "cache-control": "no-cache"}
         )
@@ -98,11 +98,12 @@ async def _respond(model: str, body: dict[str, Any], models: Models) -> Response
     return _json(whole, measured=_measured(answer))
 
 
-async def _events(chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _events(answer: Answer, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     """Frame chunks as server-sent events; a failure in the middle is an error event and no `[DONE]`."""
     try:
-        async for chunk in chunks:
-            yield frame(msgspec.json.encode(chunk))
+        async with contextlib.aclosing(answer.pieces):
+            async for chunk in chunks:
+                yield frame(msgspec.json.encode(chunk))
     except GatewayError as error:
         log.warning("stream broke off: %s", error)
         yield frame(envelope(error))

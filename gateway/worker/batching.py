@@ -27,7 +27,7 @@ class Batched(Generic[Result]):
     compute_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting(Generic[Item, Result]):
     item: Item
     answer: asyncio.Future[Batched[Result]]
@@ -109,6 +109,10 @@ class Batcher(Generic[Item, Result]):
             results = await loop.run_in_executor(
                 self._thread, self._compute, [waiting.item for waiting in batch]
             )
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.answer.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to the callers of this batch
             for waiting in batch:
                 if not waiting.answer.done():

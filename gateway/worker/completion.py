@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from routers.specialists.language import Piece, Usage
 
@@ -45,7 +45,7 @@ class Completion:
 
     async def chunks(
         self, pieces: AsyncIterator[Piece], *, include_usage: bool
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield `chat.completion.chunk` objects; with `include_usage` the last has no choices but the usage."""
         head = self._head("chat.completion.chunk")
         if include_usage:

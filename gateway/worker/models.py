@@ -178,7 +178,8 @@ class Models:
         encoder = id(loaded.encoder)
         if encoder not in self._batchers:
             self._batchers[encoder] = Batcher(predict_mixed)
-        return SpecialistResponder(loaded, self._batchers[encoder])
+        batcher = self._batchers[encoder]
+        return SpecialistResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
 
 
 def _where_to_get(spec: ModelSpec, found: str) -> str:

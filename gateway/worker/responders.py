@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,12 +24,12 @@ from routers.specialists.language import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from gateway.worker.batching import Batcher
+    from gateway.worker.batching import Batched
     from routers.specialists.base import Prediction
     from routers.specialists.language import Generation, LanguageModel
-    from routers.specialists.text import TextSpecialist
+    from routers.specialists.registry import SpecialistCard
 
 MAX_CHOICES = 16
 
@@ -37,7 +38,8 @@ MAX_CHOICES = 16
 class Answer:
     """An answer that has begun: its pieces, and what was known when the first of them was there."""
 
-    pieces: AsyncIterator[Piece]
+    pieces: AsyncGenerator[Piece, None]
+    """Close it to stop the model."""
     queue_s: float
     started: float
     """`time.perf_counter()` when computing began."""
@@ -63,19 +65,18 @@ class SpecialistResponder:
     """A text classifier that answers in the words the caller asked for, or declines."""
 
     def __init__(
-        self, specialist: TextSpecialist, batcher: Batcher[tuple[TextSpecialist, str], Prediction]
+        self, card: SpecialistCard, classify: Callable[[str], Awaitable[Batched[Prediction]]]
     ) -> None:
-        """All specialists on one encoder share one batcher."""
-        self._specialist = specialist
-        self._batcher = batcher
+        """`classify` gives the prediction for one text; it may gather several texts into one batch."""
+        self._card, self._classify = card, classify
 
     async def answer(self, body: Mapping[str, Any]) -> Answer:
         """Classify the request's text; raises Declines when it is not this specialist's task."""
-        task = read_task(body, self._specialist.card)
-        if isinstance(task, Declined):
-            raise Declines(f"`{self._specialist.name}` declines: {task.reason}.")
         choices = _choices(body.get("n"))
-        done = await self._batcher.submit((self._specialist, task.payload))
+        task = read_task(body, self._card)
+        if isinstance(task, Declined):
+            raise Declines(f"`{self._card.name}` declines: {task.reason}.")
+        done = await self._classify(task.payload)
         text = task.words[done.result.label]
         # A classifier writes no tokens; four characters a token is the usual estimate.
         usage = Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))
@@ -99,7 +100,7 @@ def _choices(n: object) -> int:
     return n
 
 
-async def _at_once(text: str, choices: int, usage: Usage) -> AsyncIterator[Piece]:
+async def _at_once(text: str, choices: int, usage: Usage) -> AsyncGenerator[Piece, None]:
     for index in range(choices):
         yield Piece(text, index=index)
         yield Piece(finish_reason="stop", index=index)
@@ -152,7 +153,7 @@ class LanguageResponder:
         finally:
             self._waiting -= 1
 
-    async def _generate(self, generation: Generation) -> AsyncIterator[Piece]:
+    async def _generate(self, generation: Generation) -> AsyncGenerator[Piece, None]:
         """Run the blocking model on a thread; the slot is free again when that thread has really ended."""
         loop = asyncio.get_running_loop()
         arriving: asyncio.Queue[Piece | None] = asyncio.Queue()
@@ -191,7 +192,8 @@ def _raise_in_words(job: asyncio.Future[None]) -> None:
         raise GenerationBroke("The model broke off in the middle of its answer.") from error
 
 
-async def _chain(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    yield first
-    async for piece in rest:
-        yield piece
+async def _chain(first: Piece, rest: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece

@@ -45,7 +45,7 @@ def serve(
     # uvicorn raises the signal again after it has drained; the default action would skip the clean-up below.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
-    listener = _listen_unix(uds) if uds else _listen_tcp(host, port)
+    listener = listen_unix(uds) if uds else listen_tcp(host, port)
     config = uvicorn.Config(
         build_app(Models(specs, model_dir, threads=threads)),
         log_level=log_level,
@@ -74,34 +74,42 @@ def _calm_libraries(threads: int) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _listen_unix(path: Path) -> socket.socket:
-    """Bind a socket file that only this user may open; one left by a killed worker is replaced."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def listen_unix(path: Path) -> socket.socket:
+    """Bind a socket file that only this user may open; one left by a killed worker is replaced.
+
+    Raises AddressTaken, and leaves the path alone, when somebody listens on it or it is no socket.
+    """
     if path.exists():
         if not stat.S_ISSOCK(path.stat().st_mode):
             raise AddressTaken(f"{path} exists and is no socket; choose another path")
-        if listener.connect_ex(str(path)) == 0:
+        if _answers(path):
             raise AddressTaken(f"another process listens on {path}")
         path.unlink()
-        listener.close()
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path.parent.mkdir(parents=True, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
         listener.bind(str(path))
     except OSError as error:
-        raise AddressTaken(f"cannot listen on {path}: {error}") from error
+        listener.close()
+        raise AddressTaken(f"cannot listen on {path}: {error.strerror or error}") from error
     finally:
         os.umask(before)
     return listener
 
 
-def _listen_tcp(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """Bind a TCP port; raises AddressTaken when that is not possible."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise AddressTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     return listener

