@@ -101,11 +101,19 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+@dataclass(slots=True)
+class Served:
+    """What all connections served together."""
+
+    completions: int = 0
+
+
 class MockUpstream(asyncio.Protocol):
     """Serves one keep-alive connection. Each event of a stream is a write of its own, as a model sends it."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, served: Served) -> None:
         self._answers = answers
+        self._served = served
         self._parser = httptools.HttpRequestParser(self)
         self._path = b""
         self._body = b""
@@ -139,6 +147,7 @@ class MockUpstream(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Answer."""
         if self._path.endswith(b"/chat/completions"):
+            self._served.completions += 1
             if b'"stream":true' not in self._body and b'"stream": true' not in self._body:
                 self._transport.write(self._answers.whole)
                 return
@@ -147,6 +156,9 @@ class MockUpstream(asyncio.Protocol):
                 self._send_now(event)
         elif self._path.endswith(b"/models"):
             self._transport.write(self._answers.models)
+        elif self._path == b"/count":
+            # How many completions were asked for, so that a benchmark can tell a cache hit from a miss.
+            self._transport.write(_response("200 OK", {"completions": self._served.completions}))
         elif self._path in (b"/v1/traces", b"/v1/metrics", b"/v1/logs"):
             # It stands in for an OpenTelemetry collector too, so that gateways are measured with export on.
             self._transport.write(self._answers.accepted)
@@ -166,9 +178,9 @@ class MockUpstream(asyncio.Protocol):
 
 async def serve(port: int, events: int) -> None:
     """Serve on `127.0.0.1:port` until cancelled; the port is printed once the socket listens."""
-    answers = precompute(events)
+    answers, served = precompute(events), Served()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: MockUpstream(answers), "127.0.0.1", port, backlog=1024)
+    server = await loop.create_server(lambda: MockUpstream(answers, served), "127.0.0.1", port, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -1,0 +1,48 @@
+"""The commands under `pointsman bench`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench_app = typer.Typer(help="Measure what a request costs.", no_args_is_help=True)
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Measure what a request costs."""
+
+
+@bench_app.command()
+def gateway(
+    litellm: Annotated[
+        Path | None,
+        typer.Option(help="Virtual environment with `litellm[proxy]`, to measure that beside it."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; figures are medians.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each measurement takes.")] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """CPU time per request and added latency of the gateway, and of nginx and LiteLLM where installed."""
+    from rich.console import Console
+
+    from gateway.cli.bench import gateway as measurement
+    from gateway.cli.bench import report as reporting
+    from gateway.cli.bench.process import BenchError
+
+    progress = Console(stderr=True)
+    try:
+        with progress.status("starting") as status:
+            found = measurement.run(litellm=litellm, rounds=rounds, seconds=seconds, say=status.update)
+    except BenchError as failed:
+        progress.print(str(failed), markup=False)
+        raise typer.Exit(1) from failed
+    if as_json:
+        print(json.dumps(reporting.as_json(found, "Pointsman"), indent=2))
+    else:
+        reporting.show(found, "Pointsman", Console())
+    if any(cell.failure is not None for cell in found.cells):
+        raise typer.Exit(1)
