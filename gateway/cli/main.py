@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from gateway.cli.bench.command import bench_app
 from gateway.cli.gateway import gateway
 from gateway.cli.models import models_app
 from gateway.cli.route import route
@@ -20,6 +21,7 @@ app = typer.Typer(
 for command in (serve, gateway, worker, route):
     app.command()(command)
 app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

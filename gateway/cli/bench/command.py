@@ -20,7 +20,7 @@ def bench() -> None:
 def gateway(
     litellm: Annotated[
         Path | None,
-        typer.Option(help="Virtual environment with `litellm[proxy]`, to measure that beside it."),
+        typer.Option(help="Virtual environment of LiteLLM's proxy, to measure it in the same run."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; figures are medians.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each measurement takes.")] = 2.0,
