@@ -62,7 +62,8 @@ async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> No
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket, shared by as many processes as inherit it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because event loops set TCP_NODELAY only where it is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(2048)
