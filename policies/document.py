@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """Bounds time: a large policy has some thousands of values."""
 
 Loc = tuple[str | int, ...]
@@ -153,6 +153,8 @@ class _Builder:
             )
         if (tag := getattr(event, "tag", None)) is not None:
             raise UnreadableError(f"tags are not allowed: {quote(tag)}", _mark(event))
+        if isinstance(event, ScalarEvent) and _is_half(event.value):
+            raise UnreadableError(f"half of a surrogate pair is no text: {quote(event.value)}", _mark(event))
         if len(self._open) >= MAX_DEPTH and not isinstance(event, ScalarEvent):
             raise UnreadableError(f"nested more than {MAX_DEPTH} levels deep", _mark(event))
         if self._count > MAX_VALUES:
@@ -208,6 +210,11 @@ class _Builder:
                     return text
         except ValueError:
             raise UnreadableError(f"not a number we read: {quote(text)}", _mark(event)) from None
+
+
+def _is_half(text: str) -> bool:
+    """Whether an escape made a lone surrogate, which no encoder and no database takes."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _float(text: str) -> float:

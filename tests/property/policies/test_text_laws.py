@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import json
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from policies.conditions import glob_matcher
 from policies.document import read_document
@@ -21,25 +20,18 @@ _FRAGMENTS = [
     "\ufeff", "\u2028", "é",
 ]  # fmt: skip
 texts = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(_FRAGMENTS), max_size=25).map("".join))
-# ruamel writes unusual line breaks in a way that it does not read back itself.
+# Line separators inside quotes are folded by YAML and kept by JSON.
 _words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=10)
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _words,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _words,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=3),
     max_leaves=15,
 )
 
 
-def _yaml(data: object) -> str:
-    yaml, out = YAML(typ="safe", pure=True), io.StringIO()
-    yaml.representer.ignore_aliases = lambda _: True
-    yaml.dump(data, out)
-    return out.getvalue()
-
-
 @law
 @given(texts)
-@example('version: 1\ntargets: {"\\ud800": {kind: local, model: "\\udfff"}}\ndefault: {steps: ["\\ud800"]}')
+@example('version: 1\n"\\ud800": 1\ndefault: {steps: ["\\udfff"]}')
 @example("version: 1\ntargets: {a: {kind: local, model: m, timeout_s: " + "9" * 4000 + "}}\ndefault: 1")
 def test_any_text_is_loaded_or_refused(text):
     """Whatever stands in a file, the answer is a policy or at least one printable finding inside the file."""
@@ -62,9 +54,10 @@ def test_any_bytes_are_loaded_or_refused(content):
 
 @law
 @given(plain)
-def test_plain_data_survives_yaml(data):
-    """What ruamel writes as plain YAML is read back as the same data."""
-    assert read_document(_yaml({"data": data})).data == {"data": data}
+def test_json_is_read_as_json_means(data):
+    """JSON is YAML, and its data is read as what it says."""
+    text = json.dumps({"data": data}, ensure_ascii=False)
+    assert read_document(text).data == {"data": data}
 
 
 @law

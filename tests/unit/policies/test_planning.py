@@ -82,11 +82,11 @@ def test_cache_settings_reach_the_plan():
 def test_cheapest_that_is_good_enough_comes_first():
     """The cheapest target that reaches the success asked for is chosen; stronger ones follow, then weaker."""
     facts = Facts(
-        success={"small": 0.3, "tiny": 0.2, "mid": 0.85, "large": 0.95},
-        cost_usd={"small": 0.0, "tiny": 0.0, "mid": 0.001, "large": 0.02},
+        success={"sentiment": 0.97, "small": 0.3, "tiny": 0.2, "mid": 0.85, "large": 0.95},
+        cost_usd={"small": 0.0, "tiny": 0.0, "mid": 0.001, "large": 0.02, "sentiment": 0.03},
     )
-    rest = "default: {choose: cheapest, success: 0.8, among: [tiny, small, mid, large]}"
-    assert _targets(_plan(rest, facts)) == ["mid", "large", "small", "tiny"]
+    rest = "default: {choose: cheapest, success: 0.8, among: [tiny, sentiment, small, large, mid]}"
+    assert _targets(_plan(rest, facts)) == ["mid", "large", "sentiment", "small", "tiny"]
 
 
 def test_unknown_cost_counts_as_highest():
