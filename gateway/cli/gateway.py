@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,11 +30,13 @@ def gateway(
     config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
 ) -> None:
     """Run one gateway process, without supervisor and without worker."""
+    import uvloop
+
     from gateway.cli.startup import read_settings
 
     settings = read_settings(policy, config)
     with stop_on_findings():
-        asyncio.run(_serve(settings, host, port, fd))
+        uvloop.run(_serve(settings, host, port, fd))
 
 
 async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -84,17 +85,27 @@ class Climber:
     async def _try(
         self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
     ) -> tuple[Answer, tuple[Delta, ...], int]:
-        if step.retries == 0:
+        """The answer, its first deltas, and how often the target was asked again."""
+        try:
             answer, first = await self._once(call, step, endpoint, traceparent)
-            return answer, first, 0
+        except AttemptError as error:
+            if step.retries == 0 or not _worth_retrying(error):
+                raise
+            return await self._again(error, call, step, endpoint, traceparent)
+        return answer, first, 0
+
+    async def _again(
+        self, error: AttemptError, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+    ) -> tuple[Answer, tuple[Delta, ...], int]:
+        await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(step.retries + 1),
+            stop=tenacity.stop_after_attempt(step.retries),
             wait=_wait,
             retry=tenacity.retry_if_exception(_worth_retrying),
             reraise=True,
         )
         answer, first = await retrying(self._once, call, step, endpoint, traceparent)
-        return answer, first, int(retrying.statistics.get("attempt_number", 1)) - 1
+        return answer, first, int(retrying.statistics.get("attempt_number", 1))
 
     async def _once(
         self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
@@ -79,7 +80,7 @@ class OpenAIExecutor:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie must never reach another's call
                 auto_decompress=True,
-                trust_env=not path,
+                trust_env=not path and bool(getproxies()),  # asking for each request costs a thread hop
                 skip_auto_headers=("User-Agent",),
             )
             self._sessions[path] = session
