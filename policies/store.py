@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.document import MAX_BYTES, Document, UnreadableError, read_document
@@ -13,8 +14,6 @@ from policies.parsing import parse_policy
 from policies.validate import validate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from policies.labels import Labels
     from policies.model import Policy
 
@@ -42,6 +41,11 @@ class Refused:
 
     source: str
     findings: tuple[Finding, ...]
+
+
+def shipped(name: str = "default") -> Path:
+    """Where the shipped policy of this name lies."""
+    return Path(__file__).parent / "library" / f"{name}.yaml"
 
 
 def load(path: Path, labels: Labels | None = None) -> Loaded | Refused:

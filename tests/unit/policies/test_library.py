@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-import policies
 from policies.engine import decide
 from policies.facts import Facts
-from policies.store import Loaded, load
+from policies.store import Loaded, load, shipped
 
-LIBRARY = Path(policies.__file__).parent / "library"
+LIBRARY = shipped().parent
 
 
 def _default():
-    result = load(LIBRARY / "default.yaml")
+    result = load(shipped())
     assert isinstance(result, Loaded), [str(finding) for finding in result.findings]
     return result
 
