@@ -1,0 +1,159 @@
+"""From a chat request to a specialist's task, or to the reason why the specialist declines it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from routers.specialists.base import Declined, Task
+from routers.specialists.instruction import Instructions
+from routers.specialists.payload import Cut, bare, cuts, objection
+from routers.specialists.shots import Shots, shots_of_messages, shots_of_text
+from routers.specialists.wording import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routers.specialists.registry import SpecialistCard
+
+_FILLER = re.compile(
+    r"^\W*you are (?:a|an) (?:helpful|useful|friendly|concise)(?:,? \w+)? (?:ai )?assistant\W*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    system: str
+    turns: list[tuple[str, str]]
+    """Earlier (user, assistant) turns."""
+    user: str
+
+
+def read_task(body: Mapping[str, Any], card: SpecialistCard) -> Task | Declined:
+    """Extract the one text to classify and the wording of each label from an OpenAI chat request.
+
+    Deterministic and conservative: a request that could be read in two ways, or asks for anything besides
+    one of the specialist's labels, is declined. What stands inside a marked text is never an instruction.
+    """
+    refusal = _refuse_by_options(body)
+    if refusal:
+        return Declined(refusal)
+    chat = _chat(body.get("messages"))
+    if isinstance(chat, Declined):
+        return chat
+    grammar = Instructions(card)
+    values = _enum_values(body.get("response_format"), grammar)
+    if isinstance(values, Declined):
+        return values
+    task = _read(chat, grammar, values)
+    if isinstance(task, Declined):
+        return task
+    return replace(task, words=values) if values else task
+
+
+def _refuse_by_options(body: Mapping[str, Any]) -> str | None:
+    if body.get("tools") or body.get("functions"):
+        return "the request offers tools"
+    if body.get("logprobs") or body.get("top_logprobs"):
+        return "the request asks for token log-probabilities"
+    if body.get("logit_bias"):
+        return "the request biases tokens"
+    if "audio" in (body.get("modalities") or ()):
+        return "the request asks for audio"
+    return None
+
+
+def _chat(messages: object) -> _Chat | Declined:
+    if not isinstance(messages, list) or not messages:
+        return Declined("the request has no messages")
+    system: list[str] = []
+    turns: list[tuple[str, str]] = []
+    for message in messages:
+        role, text = message.get("role"), _text(message.get("content"))
+        if text is None:
+            return Declined("a message holds something besides text")
+        if role in ("system", "developer"):
+            if turns:
+                return Declined("a system message stands between the turns")
+            system.append(text)
+        elif role in ("user", "assistant"):
+            turns.append((role, text))
+        else:
+            return Declined(f"a message has the role `{role}`")
+    roles = [role for role, _ in turns]
+    if roles != (["user", "assistant"] * len(roles))[: len(roles)] or len(roles) % 2 == 0:
+        return Declined("the turns do not alternate and end with the user's")
+    texts = [text for _, text in turns]
+    pairs = list(zip(texts[:-1:2], texts[1::2], strict=True))
+    kept = "\n".join(part for part in system if not _FILLER.match(part)).strip()
+    return _Chat(kept, pairs, texts[-1])
+
+
+def _text(content: object) -> str | None:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and all(isinstance(p, dict) and p.get("type") == "text" for p in content):
+        parts = [part.get("text") for part in content]
+        return "\n".join(parts) if all(isinstance(part, str) for part in parts) else None
+    return None
+
+
+def _enum_values(response_format: object, grammar: Instructions) -> dict[str, str] | Declined:
+    """Return label -> the JSON text of the answer for a schema with one enum property; {} for plain text."""
+    if not isinstance(response_format, dict) or response_format.get("type") == "text":
+        return {}
+    declined = Declined(
+        "the response format is not a schema whose one property lists this specialist's labels"
+    )
+    try:
+        schema = response_format["json_schema"]["schema"]
+        ((name, described),) = schema["properties"].items()
+        values = described["enum"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return declined
+    if response_format.get("type") != "json_schema" or not all(isinstance(value, str) for value in values):
+        return declined
+    labels = [grammar.wording_of(value) for value in values]
+    if None in labels or len(set(labels)) != len(labels) or len(labels) != len(grammar.labels):
+        return declined
+    return {
+        str(label): json.dumps({name: v}, ensure_ascii=False) for label, v in zip(labels, values, strict=True)
+    }
+
+
+def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | Declined:
+    shots = shots_of_messages(chat.turns, grammar)
+    if isinstance(shots, Declined):
+        return shots
+    inline = shots_of_text(chat.user, grammar)
+    if isinstance(inline, Declined):
+        return inline
+    if inline is not None:
+        shots, reading = inline.shots, Cut(inline.payload, inline.header, False, 0.93)
+        return _judge(chat.system, reading, shots, grammar, values)
+    asked_by_system = grammar.asks(chat.system) or bool(shots.words and not shots.asked)
+    first: Declined | None = None
+    for cut in cuts(chat.user, is_label=grammar.names_labels, is_known=grammar.knows):
+        if not grammar.asks(cut.instruction):
+            continue
+        found = _judge(chat.system, cut, shots, grammar, values)
+        if isinstance(found, Task):
+            return found
+        first = first or found
+    if asked_by_system and not grammar.asks(chat.user):
+        return _judge(chat.system, bare(chat.user), shots, grammar, values)
+    return first or Declined("no instruction to classify was recognised")
+
+
+def _judge(
+    system: str, cut: Cut, shots: Shots, grammar: Instructions, values: dict[str, str]
+) -> Task | Declined:
+    """Check one reading: the whole instruction is known, the labels are named, the payload is one text."""
+    words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shots.words, named=bool(values))
+    if isinstance(words, Declined):
+        return words
+    reason = objection(cut, grammar.knows)
+    return Declined(reason) if reason else Task(cut.payload, words, cut.confidence)

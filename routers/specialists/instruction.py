@@ -1,0 +1,179 @@
+"""Recognise an instruction to classify, and how its author wants each label written.
+
+The grammar is closed: every word of the instruction must be known, or the request is declined. An unknown
+word may ask for an explanation, a translation, a third class or something nobody thought of.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from routers.specialists.registry import SpecialistCard
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+NOUNS = _words(
+    "review text sentence comment tweet feedback message statement passage post snippet opinion paragraph input "
+    "document content excerpt testimonial"
+)
+"""How callers name one text to classify. Plurals are missing on purpose: they announce several payloads."""
+
+_KINDS = _words(
+    "movie film product customer user reviewer book restaurant hotel client app short online social media following "
+    "above below given user's reviewer's customer's overall author's writer's speaker's"
+)
+"""What may stand before such a noun without changing the task."""
+
+_VOCABULARY = frozenset(
+    _words(
+        """
+        a an the this that it its it's you are you're is was be your my me please kindly i want have i'll
+        classify classifies classifying categorize categorise label labels determine identify decide judge detect
+        predict assess evaluate analyze analyse rate tell say read does do express expresses expressed convey conveys
+        has what what's answer respond return output outputs use print give with only just one single word exactly
+        either or and as into in for if when whether of to by from on using task role helpful assistant classifier
+        model expert analyst analysis critic classification engine tool bot general option options choose choosing
+        pick category categories class classes binary must should then otherwise format here mean means following
+        lower-case lowercase upper-case uppercase case lower upper capitals capital letters
+        reply replying responding answering
+        """
+    )
+).union(NOUNS, _KINDS)
+
+_FORMAT_PHRASES = re.compile(
+    r"\b(?:(?:and |but )?(?:do not|don't|never|no need to) (?:add|include|output|give|write|say|provide|return)? ?"
+    r"(?:me )?(?:any ?thing else|any ?(?:other|additional|extra|further)? (?:text|words|explanations?|punctuation|"
+    r"commentary|comments)|(?:an |your )?explanations?|explain|explain your answer|explain yourself|punctuation)"
+    r"(?: or (?:punctuation|explanations?|anything else))?"
+    r"|(?:and )?nothing (?:else|more)"
+    r"|(?:with |and )?no (?:other|additional|extra|further) (?:text|words?|output|explanation)"
+    r"|(?:with |and )?no (?:explanations?|punctuation)(?: or punctuation)?"
+    r"|without (?:any )?(?:explanations?|punctuation|other words|anything else)(?: or punctuation)?"
+    r"|(?:in |with |using )?(?:only |exactly |just )?(?:one|a single|1) word(?: only)?"
+    r"|(?:one|exactly one|only one) of (?:the )?(?:these |following )?(?:two )?"
+    r"(?:labels|words|classes|categories|options)?"
+    r"|(?:two|2) (?:classes|categories|labels|options)|the words"
+    r"|(?:could|can|would|will) you|i (?:will|would like to) give you|i(?:'d| would) like you to"
+    r"|hi(?: there)?|hello|hey|thanks(?: in advance)?|thank you)(?!\w)",
+    re.IGNORECASE,
+)
+
+_CLASSIFY = (
+    r"(?:classif(?:y|ies|ying)|categori[sz]e|label|determine|identify|decide|judge|detect|predict|assess|evaluate|"
+    r"analy[sz]e|rate|tell me (?:whether|if|the)|say (?:whether|if))"
+)
+_OTHER_TASK = re.compile(
+    r"\b(?:respond|reply|answer|replying|responding|answering)\s+(?:to|this|the|my|it)\b", re.IGNORECASE
+)
+"""`Reply to this review in a positive or negative tone` asks for a text."""
+
+WEAK = frozenset({"good", "bad"})
+"""Words that judge many things besides what a review thinks; they need a noun that settles it."""
+
+_OPINION = re.compile(r"\b(?:review|feedback|testimonial)\b", re.IGNORECASE)
+
+CODES = frozenset({"0", "1", "-1", "yes", "no", "true", "false"})
+"""What may stand for a label, if the instruction says for which."""
+
+GAP = "§"
+"""Stands in an instruction where the payload was taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place where an instruction names a label."""
+
+    label: str
+    surface: str
+    start: int
+    end: int
+
+
+class Instructions:
+    """The closed grammar of one specialist's instructions."""
+
+    def __init__(self, card: SpecialistCard) -> None:
+        self._labels = card.labels
+        self._owner = {word: label for label, words in card.words.items() for word in words}
+        self._label = re.compile(_any_of(self._owner), re.IGNORECASE)
+        self._subject = re.compile(_any_of(card.subjects), re.IGNORECASE)
+        self._foreign = re.compile(_any_of(card.foreign_words), re.IGNORECASE)
+        subject, label = self._subject.pattern, self._label.pattern
+        noun = rf"(?:the |this |that |my |a |an )?(?:(?:{'|'.join(_KINDS)}) ){{0,4}}(?:{'|'.join(NOUNS)}|{subject})\b"
+        pronoun = (
+            rf"(?:it|this|that|(?:the )?following|the above)(?=\W+(?:(?:a|an|either) )?{label}|\W*[:{GAP}])"
+        )
+        self._core = re.compile(
+            rf"\b(?:is|was|does|whether|if) (?:{noun}|{pronoun})[^.?!\n]{{0,60}}?{label}"
+            rf"|\b(?:is|was) (?:this|that|it|the following) (?:a |an )?{label}[^.?!\n]{{0,40}}?(?:{'|'.join(NOUNS)})\b"
+            rf"|\b{_CLASSIFY}\b[^.?!\n]{{0,90}}?(?:{subject}|{label})"
+            rf"|{subject}(?: \w+)? (?:classifier|classification|analysis|analyst|analyzer|analyser)\b"
+            rf"|(?:^|[.:\n]\s*)(?:what is |what's |the |overall )*{subject}(?: of [\w ]{{1,40}})?\s*[:?(,\-]"
+            rf"|^\W*{label}\W{{1,4}}(?:or )?\W{{0,3}}{label}\W*[?:]",
+            re.IGNORECASE,
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The specialist's labels, in its own order."""
+        return self._labels
+
+    def knows(self, text: str) -> bool:
+        """Say whether every word of the text belongs to the grammar."""
+        return self.unknown_word(text) is None and self.foreign_word(text) is None
+
+    def names_labels(self, text: str) -> bool:
+        """Say whether a string, as one in quotes, consists of nothing but labels or codes."""
+        rest = re.sub(
+            r"(?<![\w.])(?:-?\d|yes|no|true|false|or)(?![\w])", " ", self._label.sub(" ", text), flags=re.I
+        )
+        return not re.search(r"\w", rest)
+
+    def asks(self, text: str) -> bool:
+        """Say whether the text contains the request to classify (not only a remark on the answer's form)."""
+        return bool(self._core.search(text)) and not _OTHER_TASK.search(text)
+
+    def is_clear(self, text: str, words: Iterable[str]) -> bool:
+        """Say whether wordings such as `good` can only mean this specialist's labels in this instruction."""
+        weak = WEAK.intersection(word.lower() for word in words)
+        return not weak or bool(_OPINION.search(text) or self._subject.search(text))
+
+    def wording_of(self, text: str) -> str | None:
+        """Return the label that a whole string names, or None."""
+        return self._owner.get(text.strip().lower())
+
+    def unknown_word(self, text: str) -> str | None:
+        """Return the first word that the grammar does not know; None when it knows every word."""
+        rest = _FORMAT_PHRASES.sub(" ", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+        rest = self._subject.sub(" ", self._label.sub(" ", rest))
+        words = (str(word).lower() for word in re.findall(r"[^\W_](?:[\w'\-]*[^\W_])?", rest))
+        return next((word for word in words if word not in _VOCABULARY and word not in CODES), None)
+
+    def foreign_word(self, text: str) -> str | None:
+        """Return the first class named that the specialist lacks."""
+        found = self._foreign.search(text)
+        return found.group() if found else None
+
+    def mentions(self, text: str) -> list[Mention]:
+        """Return every place where the text names a label, in order."""
+        return [
+            Mention(self._owner[m.group().lower()], m.group(), m.start(), m.end())
+            for m in self._label.finditer(text)
+        ]
+
+
+def _any_of(words: Iterable[str]) -> str:
+    ordered = sorted(words, key=len, reverse=True)
+    return (
+        r"(?<![\w-])(?:" + "|".join(re.escape(word) for word in ordered) + r")(?![\w-])"
+        if ordered
+        else r"(?!)"
+    )
