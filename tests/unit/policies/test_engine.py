@@ -98,6 +98,7 @@ def test_rule_that_excludes_a_model_does_not_make_all_others_known():
     """`not: {model: ...}` asks for no model, so an unknown name stays unknown."""
     rest = "rules: [{id: a, when: {not: {model: x}}, then: {steps: [mid]}}]\ndefault: {steps: [small]}"
     compiled = loaded(rest).compiled
+    assert not compiled.knows_model("x")
     assert not compiled.knows_model("y")
     assert decide(compiled, Facts(model="y")).rule == "unknown-model"
     assert decide(compiled, Facts(model="auto")).rule == "a"
