@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 
@@ -34,11 +34,9 @@ def as_json(report: Report, subject: str) -> dict[str, Any]:
 
 
 def show(report: Report, subject: str, console: Console) -> None:
-    """Print figures, ratios and memory; what failed is said below the tables."""
-    console.print(_figures(report))
-    found = list(ratios(report, subject))
-    if found:
-        console.print(_ratio_table(found, subject))
+    """Print CPU time with ratios, latency and memory; what failed is said below the tables."""
+    console.print(_cpu_table(report, subject))
+    console.print(_latency_table(report))
     console.print(_memory_table(report))
     for cell in report.cells:
         if cell.failure is not None:
@@ -46,40 +44,59 @@ def show(report: Report, subject: str, console: Console) -> None:
             console.print(f"failed: {place}: {cell.failure}", markup=False)
 
 
-def _figures(report: Report) -> Table:
-    peers = list(dict.fromkeys(cell.peer for cell in report.cells))
-    cells = {(cell.scenario, cell.connections, cell.peer): cell for cell in report.cells}
-    rows = list(dict.fromkeys((cell.scenario, cell.connections) for cell in report.cells))
-    title = f"CPU µs per request / added p50 ms (medians of {report.rounds} rounds of {report.seconds:g} s)"
-    table = Table("scenario", "connections", title=title)
-    for peer in peers:
-        table.add_column(peer, justify="right")
-    for scenario, connections in rows:
-        figures = [_figure(cells.get((scenario, connections, peer))) for peer in peers]
-        table.add_row(scenario, str(connections), *figures)
+def _cpu_table(report: Report, subject: str) -> Table:
+    others = [peer for peer in _peers(report) if peer != subject]
+    title = f"CPU µs per request (medians of {report.rounds} rounds of {report.seconds:g} s)"
+    table = _table(title, [*_peers(report), *(f"{subject} / {peer}" for peer in others)])
+    divided = {(scenario, n, peer): ratio for scenario, n, peer, ratio in ratios(report, subject)}
+    for scenario, connections, cells in _rows(report):
+        shares = [_ratio(divided.get((scenario, connections, peer))) for peer in others]
+        table.add_row(
+            scenario, str(connections), *(_number(cell, "cpu_us", ",.0f") for cell in cells), *shares
+        )
     return table
 
 
-def _figure(cell: Cell | None) -> str:
+def _latency_table(report: Report) -> Table:
+    table = _table("median latency added to going directly, ms", _peers(report))
+    for scenario, connections, cells in _rows(report):
+        table.add_row(scenario, str(connections), *(_number(cell, "added_p50_ms", ",.2f") for cell in cells))
+    return table
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table("scenario", title=title, title_justify="left")
+    for column in ["connections", *columns]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _peers(report: Report) -> list[str]:
+    return list(dict.fromkeys(cell.peer for cell in report.cells))
+
+
+def _rows(report: Report) -> Iterator[tuple[str, int, list[Cell | None]]]:
+    """Scenario, connections, and the cell of each peer, None where it took no part."""
+    cells = {(cell.scenario, cell.connections, cell.peer): cell for cell in report.cells}
+    for scenario, connections in dict.fromkeys((cell.scenario, cell.connections) for cell in report.cells):
+        yield scenario, connections, [cells.get((scenario, connections, peer)) for peer in _peers(report)]
+
+
+def _number(cell: Cell | None, figure: Literal["cpu_us", "added_p50_ms"], form: str) -> str:
     if cell is None:
         return "-"
-    if cell.cpu_us is None or cell.added_p50_ms is None:
-        return "failed"
-    return f"{cell.cpu_us:,.0f} / {cell.added_p50_ms:.2f}"
+    value: float | None = getattr(cell, figure)
+    return "failed" if value is None else format(value, form)
 
 
-def _ratio_table(found: list[tuple[str, int, str, float]], subject: str) -> Table:
-    table = Table(
-        "scenario", "connections", "peer", title=f"CPU time of {subject} as a multiple of the peer's"
-    )
-    table.add_column("ratio", justify="right")
-    for scenario, connections, peer, ratio in found:
-        table.add_row(scenario, str(connections), peer, f"{ratio:.3f}" if ratio < 1 else f"{ratio:.1f}")
-    return table
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio:.3f}" if ratio < 1 else f"{ratio:.1f}"
 
 
 def _memory_table(report: Report) -> Table:
-    table = Table("gateway", title="resident memory, MB")
+    table = Table("gateway", title="resident memory, MB", title_justify="left")
     table.add_column("ready", justify="right")
     table.add_column("after the load", justify="right")
     for memory in report.memory:
