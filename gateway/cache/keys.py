@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,9 @@ _IRRELEVANT = frozenset(
      "prompt_cache_retention", "service_tier"}
 )  # fmt: skip
 _FORMAT = b"pointsman/exact/1"
-_encoder = msgspec.json.Encoder(order="deterministic")
+# Numbers keep every digit: as floats, two different requests could look alike.
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def fingerprint(call: Call, policy_version: str, inputs: RoutingInputs) -> str:
     Two requests are equal when their relevant fields are equal as JSON values (spacing and the order of keys do not
     matter, the order of messages does) and the policy would look at equal headers, metadata and key.
     """
-    relevant = {k: msgspec.json.decode(raw) for k, raw in call.fields.items() if k not in _IRRELEVANT}
+    relevant = {k: _decoder.decode(raw) for k, raw in call.fields.items() if k not in _IRRELEVANT}
     context = [
         [call.headers.get(name) for name in inputs.headers],
         [call.metadata.get(name) for name in inputs.metadata],

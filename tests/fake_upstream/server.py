@@ -64,6 +64,13 @@ class FakeUpstream:
         self._default = behaviour
         return self
 
+    def reset(self) -> None:
+        """Forget scripts, matches and recorded requests."""
+        self._matches.clear()
+        self._script.clear()
+        self._default = Echo()
+        self.requests.clear()
+
     def wait_for_requests(self, count: int, timeout_s: float = 5.0) -> bool:
         """Block until `count` requests arrived; returns whether they did in time."""
         return wait_until(lambda: len(self.requests) >= count, timeout_s)
