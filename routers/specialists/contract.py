@@ -61,8 +61,8 @@ def _refuse_by_options(body: Mapping[str, Any]) -> str | None:
         return "the request asks for token log-probabilities"
     if body.get("logit_bias"):
         return "the request biases tokens"
-    if "audio" in (body.get("modalities") or ()):
-        return "the request asks for audio"
+    if body.get("modalities") not in (None, ["text"]):
+        return "the request asks for something besides text"
     return None
 
 
@@ -72,6 +72,8 @@ def _chat(messages: object) -> _Chat | Declined:
     system: list[str] = []
     turns: list[tuple[str, str]] = []
     for message in messages:
+        if not isinstance(message, dict):
+            return Declined("a message is no object")
         role, text = message.get("role"), _text(message.get("content"))
         if text is None:
             return Declined("a message holds something besides text")
@@ -136,7 +138,7 @@ def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | 
         return _judge(chat.system, reading, shots, grammar, values)
     asked_by_system = grammar.asks(chat.system) or bool(shots.words and not shots.asked)
     first: Declined | None = None
-    for cut in cuts(chat.user, is_label=grammar.names_labels, is_known=grammar.knows):
+    for cut in cuts(chat.user, grammar):
         if not grammar.asks(cut.instruction):
             continue
         found = _judge(chat.system, cut, shots, grammar, values)
@@ -155,5 +157,5 @@ def _judge(
     words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shots.words, named=bool(values))
     if isinstance(words, Declined):
         return words
-    reason = objection(cut, grammar.knows)
+    reason = objection(cut, grammar)
     return Declined(reason) if reason else Task(cut.payload, words, cut.confidence)

@@ -41,7 +41,7 @@ class SharedEncoder:
         from transformers import AutoModel
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers is partly typed
         torch.set_num_threads(threads)
         self._model = AutoModel.from_pretrained(
             str(base_dir),

@@ -70,6 +70,11 @@ _CLASSIFY = (
     r"(?:classif(?:y|ies|ying)|categori[sz]e|label|determine|identify|decide|judge|detect|predict|assess|evaluate|"
     r"analy[sz]e|rate|tell me (?:whether|if|the)|say (?:whether|if))"
 )
+_ANSWER = re.compile(
+    r"\W*(?:please |kindly |just |only )*(?:answer|respond|reply|return|output|print|use|give|say)\b",
+    re.IGNORECASE,
+)
+_IN_CASE = re.compile(r"\b(?:lower|upper|capital)", re.IGNORECASE)
 _OTHER_TASK = re.compile(
     r"\b(?:respond|reply|answer|replying|responding|answering)\s+(?:to|this|the|my|it)\b", re.IGNORECASE
 )
@@ -129,6 +134,13 @@ class Instructions:
     def knows(self, text: str) -> bool:
         """Say whether every word of the text belongs to the grammar."""
         return self.unknown_word(text) is None and self.foreign_word(text) is None
+
+    def is_remark(self, text: str) -> bool:
+        """Say whether a sentence is wholly about the form of the answer, as `Answer with one word.`"""
+        form = _FORMAT_PHRASES.search(text) or (
+            _ANSWER.match(text) and (self.mentions(text) or _IN_CASE.search(text))
+        )
+        return bool(form) and self.knows(text)
 
     def names_labels(self, text: str) -> bool:
         """Say whether a string, as one in quotes, consists of nothing but labels or codes."""

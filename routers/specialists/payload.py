@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from routers.specialists.instruction import GAP, NOUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from routers.specialists.instruction import Instructions
 
 _NOUN = "|".join(NOUNS)
 ANSWER_FIELD = "sentiment|label|answer|output|class|classification|category|polarity|prediction"
@@ -33,12 +35,13 @@ _FIELD = re.compile(
 _TAIL_FIELD = re.compile(
     rf"\n\s*\**(?:the )?(?:{ANSWER_FIELD})\**[ \t]*(?:is)?[ \t]*[:=]?\**[ \t]*$", re.IGNORECASE
 )
-_ASKS_FOR_A_FORM = re.compile(
-    r"^\W*(?:please |kindly |just |only )*(?:answer|respond|reply|return|output|print|use|give|one word|do not|"
-    r"don't|no |nothing else|classify|label|categori[sz]e|is (?:this|it|the)|was (?:this|it|the)|what is the|"
-    r"does (?:this|the))\b",
+_CONNECTIVE = re.compile(
+    r"(?:and|or|but|if|be|in|with|as|for|note|remember|make|keep|consider|think|one|only|just|also|no|yes|options?|"
+    r"labels?|choices?|hint|example|context|here|the following|below)\b",
     re.IGNORECASE,
 )
+"""How a further remark on the task begins, which the grammar does not know and no review should be taken for."""
+
 _ORDERS = re.compile(
     r"(?:^|[.!?:;]\s+|\n\s*)[\"'*\-(]*(?:(?:please|also|then|and|now|next|finally|kindly|instead|in addition),? )*"
     r"(?:explain|translate|summari[sz]e|describe|list|write|rewrite|paraphrase|justify|provide|ignore|disregard|forget|"
@@ -71,38 +74,52 @@ class Cut:
     confidence: float
 
 
-def cuts(text: str, *, is_label: Callable[[str], bool], is_known: Callable[[str], bool]) -> Iterator[Cut]:
+def cuts(text: str, grammar: Instructions) -> Iterator[Cut]:
     """Yield the readings of a prompt, the best marked ones first.
 
-    `is_label` says whether a quoted string only names a label; `is_known` whether the instruction grammar
-    knows every word of a string.
+    A prompt with fences or tags has no other reading: what they do not enclose is instruction.
     """
-    yield from _enclosed(text, _FENCES, is_label, 0.99)
-    yield from _fields(text, is_known)
-    yield from _enclosed(text, _QUOTES, is_label, 0.98)
-    gaps = list(re.finditer(r"\n\s*\n", text))
+    if any(not grammar.names_labels(_inside(mark)) for mark in _FENCES.finditer(text)):
+        yield from _enclosed(text, _FENCES, grammar, 0.99)
+        return
+    yield from _fields(text, grammar)
+    yield from _enclosed(text, _QUOTES, grammar, 0.98)
     for colon in re.finditer(r":\**(?=\s|$)", text[:600]):
-        if text[colon.end() :].lstrip(" \t*").startswith("\n") or not _has_gap(text[colon.end() :]):
-            yield _open_ended(text[: colon.end()], text[colon.end() :], is_known, 0.95)
+        rest = text[colon.end() :]
+        if rest.lstrip(" \t*").startswith("\n") or not _has_gap(rest):
+            yield _open_ended(text[: colon.end()], rest, grammar, 0.95)
+    gaps = list(re.finditer(r"\n\s*\n", text))
     for gap in reversed(gaps):
-        if all(_ASKS_FOR_A_FORM.search(part) for part in re.split(r"\n\s*\n", text[: gap.start()])[1:]):
-            yield _open_ended(text[: gap.start()], text[gap.end() :], is_known, 0.92)
+        if not _has_gap(text[gap.end() :]):
+            yield _open_ended(text[: gap.start()], text[gap.end() :], grammar, 0.92)
     if len(gaps) == 1:
         yield Cut(unwrap(text[: gaps[0].start()]), text[gaps[0].end() :], False, 0.9)
+    if not any(not grammar.names_labels(_inside(mark)) for mark in _QUOTES.finditer(text)):
+        yield from _same_line(text, grammar)
+
+
+def _same_line(text: str, grammar: Instructions) -> Iterator[Cut]:
+    """Yield the readings in which the payload follows a question on the same line, without any mark."""
     for end in re.finditer(r"(?<=[.?!])\s+", text[:400]):
-        if not _has_gap(text[end.end() :]):
-            yield _open_ended(text[: end.start()], text[end.end() :], is_known, 0.85)
+        rest = text[end.end() :].strip()
+        first = re.split(r"(?<=[.?!])\s", rest)[0]
+        if (
+            _has_gap(rest)
+            or len(first.split()) < 4
+            or _CONNECTIVE.match(first)
+            or grammar.foreign_word(first)
+        ):
+            continue
+        yield _open_ended(text[: end.start()], rest, grammar, 0.85)
 
 
 def _has_gap(text: str) -> bool:
     return re.search(r"\n\s*\n", text.strip()) is not None
 
 
-def _enclosed(
-    text: str, marks: re.Pattern[str], is_label: Callable[[str], bool], confidence: float
-) -> Iterator[Cut]:
+def _enclosed(text: str, marks: re.Pattern[str], grammar: Instructions, confidence: float) -> Iterator[Cut]:
     """Yield the reading in which the only marked span that names no label is the payload."""
-    spans = [m for m in marks.finditer(text) if not is_label(_inside(m))]
+    spans = [mark for mark in marks.finditer(text) if not grammar.names_labels(_inside(mark))]
     if len(spans) == 1:
         mark = spans[0]
         yield Cut(unwrap(_inside(mark)), f"{text[: mark.start()]}{GAP}{text[mark.end() :]}", True, confidence)
@@ -112,18 +129,14 @@ def _inside(mark: re.Match[str]) -> str:
     return next(value for name, value in mark.groupdict().items() if len(name) == 1 and value is not None)
 
 
-def _fields(text: str, is_known: Callable[[str], bool]) -> Iterator[Cut]:
+def _fields(text: str, grammar: Instructions) -> Iterator[Cut]:
     """Yield the reading of `Review: … Sentiment:`; two such fields are no single payload."""
     fields = list(_FIELD.finditer(text))
     if len(fields) == 1:
-        yield _open_ended(
-            text[: fields[0].start()], text[fields[0].end() :], is_known, 0.97, field=fields[0].group()
-        )
+        yield _open_ended(text[: fields[0].start()], text[fields[0].end() :], grammar, 0.97)
 
 
-def _open_ended(
-    before: str, after: str, is_known: Callable[[str], bool], confidence: float, *, field: str = ""
-) -> Cut:
+def _open_ended(before: str, after: str, grammar: Instructions, confidence: float) -> Cut:
     """Cut off what follows the payload: an empty answer field, then remarks on the form of the answer."""
     tail = ""
     found = _TAIL_FIELD.search(after)
@@ -132,7 +145,7 @@ def _open_ended(
     while True:
         parts = re.split(r"(\n+|(?<=[.?!\"'”\u2019])\s+)", after.rstrip())
         last = parts[-1]
-        if len(parts) < 3 or not _ASKS_FOR_A_FORM.search(last) or not is_known(last):
+        if len(parts) < 3 or not grammar.is_remark(last):
             break
         after, tail = "".join(parts[:-2]), "\n" + last + tail
     return Cut(unwrap(after), f"{before.rstrip()} {GAP}\n{tail}", False, confidence)
@@ -158,7 +171,7 @@ def bare(text: str) -> Cut:
     return Cut(payload, "", payload != rest.strip(), 0.95)
 
 
-def objection(cut: Cut, is_known: Callable[[str], bool]) -> str | None:
+def objection(cut: Cut, grammar: Instructions) -> str | None:
     """Say why a payload should not be classified as one text; None when nothing speaks against it."""
     payload = cut.payload
     if not re.search(r"[^\W\d_]{2}", payload):
@@ -170,8 +183,9 @@ def objection(cut: Cut, is_known: Callable[[str], bool]) -> str | None:
         return "the request has more than one text to classify"
     if not cut.bounded and (_OPENS.match(payload) or _HEADING.search(payload)):
         return "where the text to classify begins and ends can be read twice"
-    if not cut.bounded and _has_gap(payload) and is_known(re.split(r"\n\s*\n", payload)[0]):
-        return "where the text to classify begins can be read twice"
+    paragraphs = re.split(r"\n\s*\n", payload)
+    if not cut.bounded and len(paragraphs) > 1 and (grammar.knows(paragraphs[0]) or len(paragraphs[-1]) < 25):
+        return "where the text to classify begins and ends can be read twice"
     if not cut.bounded and _ORDERS.search(payload):
         return "the text to classify runs into what may be another instruction"
     return None

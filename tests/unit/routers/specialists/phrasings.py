@@ -119,6 +119,11 @@ ANSWERED = [
 ]  # fmt: skip
 
 REACH = [
+    Case(f"Is this review positive or negative? {DRAGS}"),
+    Case(f"Is this sentence good or bad? {DRAGS}", None, None),
+    Case(f"Is this a good review? '{DRAGS}'", None, None),
+    Case(f"Is this result positive or negative? '{DRAGS}'", None, None),
+    Case(f"Classify as positive or negative:\n\n{DRAGS}\n\n{JOY}", f"{DRAGS}\n\n{JOY}"),
     Case(f"Hi! Could you tell me if this review is positive or negative? Thanks! '{DRAGS}'"),
     Case(f"I have a review here. Is it positive or negative?\n\n{DRAGS}"),
     Case(
@@ -170,6 +175,12 @@ DECLINED = [
         f"Is this review positive or negative: {DRAGS} Then give three reasons.",
         f"Classify the sentiment as positive or negative and give a confidence between 0 and 1.\n\n{DRAGS}",
         f"Classify the sentiment as positive or negative. Answer in JSON with the key sentiment.\n\n{DRAGS}",
+        f"Is this review positive or negative? And neutral.\n<review>{DRAGS}</review>",
+        f"Is this review positive or negative? Or neutral? {DRAGS}",
+        f"Is this review positive or negative? Be brief and kind. {DRAGS}",
+        f"Is this review positive or negative?\n\nMention what the author liked.\n\n{DRAGS}",
+        f"Answer this review with a positive or negative sentiment: '{DRAGS}'",
+        f"Respond to this review in a positive or negative tone: '{DRAGS}'",
         f"Highlight the positive and negative words in this review: '{DRAGS}'",
         f"List the positive and negative aspects of this review: '{DRAGS}'",
         f"What is positive or negative about this review? '{DRAGS}'",

@@ -71,7 +71,7 @@ def test_reads_text_parts(card: SpecialistCard) -> None:
         ({"functions": [{"name": "f"}]}, "tools"),
         ({"logprobs": True}, "log-probabilities"),
         ({"logit_bias": {"50": 1}}, "biases"),
-        ({"modalities": ["text", "audio"]}, "audio"),
+        ({"modalities": ["text", "audio"]}, "besides text"),
         ({"response_format": {"type": "json_object"}}, "response format"),
         ({"messages": []}, "no messages"),
         ({"messages": [{"role": "assistant", "content": PLAIN}]}, "alternate"),
