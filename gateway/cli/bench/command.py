@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -46,3 +48,30 @@ def gateway(
         reporting.show(found, "Pointsman", Console())
     if any(cell.failure is not None for cell in found.cells):
         raise typer.Exit(1)
+
+
+@bench_app.command()
+def stages(
+    connections: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 16,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long each scenario is sampled.")] = 3.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Where the CPU time of a request goes, by room of the code. Sampling makes it a little dearer."""
+    from rich.console import Console
+
+    from gateway.cli.bench import stages as sampling
+    from gateway.cli.bench.process import BenchError
+
+    try:
+        found = sampling.run(
+            connections=connections, seconds=seconds, say=lambda name: print(name, file=sys.stderr)
+        )
+    except BenchError as failed:
+        print(failed, file=sys.stderr)
+        raise typer.Exit(1) from failed
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+    else:
+        sampling.show(found, Console())

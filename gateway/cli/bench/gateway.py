@@ -97,7 +97,7 @@ class Bench:
         """Measure every gateway once in every scenario, with the direct way as the zero line."""
         for scenario in SCENARIOS:
             for connections in self.connections:
-                direct = self._load(f"{self.upstream}/v1/chat/completions", scenario, connections)
+                direct = self._direct(scenario, connections)
                 if (failure := failure_of(direct)) is not None or direct.latency_ms is None:
                     raise BenchError(f"the mock upstream failed: {failure}")
                 for peer, process in self.running:
@@ -108,8 +108,7 @@ class Bench:
     def _measure(
         self, peer: Peer, process: MeasuredProcess, scenario: Scenario, connections: int, direct_p50_ms: float
     ) -> Cell:
-        load = self._plan(peer.url, scenario, connections)
-        load = replace(load, headers=peer.headers, body=_asking_for(load.body, peer.model))
+        load = plan(peer, scenario, connections, self.seconds)
         run_load(replace(load, seconds=WARM_UP_S))
         forwarded, before = self._completions(), process.cpu_s()
         report = run_load(load)
@@ -129,25 +128,29 @@ class Bench:
             requests_per_s=report.requests_per_s,
         )
 
-    def _load(self, url: str, scenario: Scenario, connections: int) -> LoadReport:
-        load = self._plan(url, scenario, connections)
+    def _direct(self, scenario: Scenario, connections: int) -> LoadReport:
+        url = f"{self.upstream}/v1/chat/completions"
+        load = plan(known.Peer("direct", (), url, url), scenario, connections, min(self.seconds, 1.0))
         run_load(replace(load, seconds=WARM_UP_S / 2))
-        return run_load(replace(load, seconds=min(self.seconds, 1.0)))
+        return run_load(load)
 
     def _completions(self) -> int:
         """How many completions the mock upstream was asked for so far."""
         with urllib.request.urlopen(f"{self.upstream}/count") as answer:  # noqa: S310  our own loopback URL
             return int(json.load(answer)["completions"])
 
-    def _plan(self, url: str, scenario: Scenario, connections: int) -> Load:
-        return Load(
-            url=url,
-            body=default_body(),
-            connections=connections,
-            seconds=self.seconds,
-            stream=scenario.stream,
-            unique=scenario.unique,
-        )
+
+def plan(peer: Peer, scenario: Scenario, connections: int, seconds: float) -> Load:
+    """The load that puts `scenario` on `peer`."""
+    return Load(
+        url=peer.url,
+        body=json.dumps({**json.loads(default_body()), "model": peer.model}).encode(),
+        connections=connections,
+        seconds=seconds,
+        stream=scenario.stream,
+        unique=scenario.unique,
+        headers=peer.headers,
+    )
 
 
 def failure_of(report: LoadReport) -> str | None:
@@ -186,10 +189,6 @@ def median_cell(cells: Sequence[Cell]) -> Cell:
     )
 
 
-def _asking_for(body: bytes, model: str) -> bytes:
-    return json.dumps({**json.loads(body), "model": model}).encode()
-
-
 def measure(
     make_peers: Callable[[Path, str], Sequence[Peer]],
     *,
@@ -205,7 +204,7 @@ def measure(
     gateway_core, load_core = cores()
     with tempfile.TemporaryDirectory() as made, contextlib.ExitStack() as stack, pinned(load_core):
         directory = Path(made)
-        upstream = _start_mock(directory, stack, load_core)
+        upstream = start_mock(directory, stack, load_core)
         running: list[tuple[Peer, MeasuredProcess]] = []
         for peer in make_peers(directory, upstream):
             say(f"starting {peer.name}")
@@ -225,7 +224,8 @@ def measure(
     return Report(rounds, seconds, cells, tuple(memory))
 
 
-def _start_mock(directory: Path, stack: contextlib.ExitStack, core: int) -> str:
+def start_mock(directory: Path, stack: contextlib.ExitStack, core: int) -> str:
+    """Start the mock upstream, stopped with `stack`; returns its origin."""
     port = known.free_port()
     argv = (sys.executable, "-m", "gateway.cli.bench.mock_upstream", "--port", str(port))
     log = directory / "mock.log"

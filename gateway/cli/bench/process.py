@@ -80,6 +80,10 @@ class MeasuredProcess:
         """Resident memory of the process and its children, in MB."""
         return float(sum(process.memory_info().rss for process in self._family()) / 1e6)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, not to its children."""
+        self._popen.send_signal(number)
+
     def log_tail(self, characters: int = 2000) -> str:
         """The end of what the process wrote."""
         return self._log.read_text(errors="replace")[-characters:]
