@@ -157,7 +157,7 @@ class Pipeline:
         signals = self._classifier.classify(call.text)
         trace.classify(started, signals, self._classifier.version)
         started = time.time_ns()
-        decision = decide.decide(call, signals, live)
+        decision = decide.decide(call, signals, live, explained=False)
         trace.decide(started, decision)
         outcome = replace(
             outcome,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from gateway.telemetry.metrics import Metrics
     from gateway.types import Attempt, Outcome
     from routers.signals import Signals
+
+log = logging.getLogger("pointsman.request")
 
 
 class Recorder:
@@ -22,6 +25,29 @@ class Recorder:
         """Count and keep one finished request; neither waits nor raises."""
         self._metrics.observe(outcome)
         self._store.add(row(outcome, classifier_version))
+        if log.isEnabledFor(logging.INFO):
+            log.info(line(outcome))
+
+
+def line(outcome: Outcome) -> str:
+    """The log line of a request: enough to find its record and trace, and no text of it."""
+    usage = outcome.usage
+    parts = {
+        "status": outcome.http_status,
+        "error": outcome.error_code,
+        "target": outcome.target or None,
+        "rule": outcome.rule or None,
+        "cache": outcome.cache,
+        "tokens": f"{usage.prompt_tokens}+{usage.completion_tokens}" if usage else None,
+        "cost_usd": None if outcome.cost_usd is None else f"{outcome.cost_usd:.7f}",
+        "first_byte_ms": f"{outcome.first_byte_ms:.1f}" if outcome.first_byte_ms else None,
+        "total_ms": f"{outcome.total_ms:.1f}",
+        "request": outcome.call.request_id,
+        "trace": outcome.trace_id,
+    }
+    return " ".join(
+        [outcome.status, *(f"{name}={value}" for name, value in parts.items() if value is not None)]
+    )
 
 
 def row(outcome: Outcome, classifier_version: str) -> Row:

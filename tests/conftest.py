@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import time
@@ -69,18 +70,32 @@ def plain(shared_gateway: Pointsman, shared_upstream: FakeUpstream) -> tuple[Poi
     return shared_gateway, shared_upstream
 
 
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis (or its open fork Valkey, from PyPI) on a free port."""
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+@contextlib.contextmanager
+def _redis(folder: Path) -> Iterator[tuple[str, int]]:
+    """A real Redis (or its open fork Valkey, from PyPI) on a free port: its URL and its process id."""
+    port = free_port()
     argv = [_redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     process = subprocess.Popen(argv, env=clean_environ(), stdout=subprocess.DEVNULL)
     try:
         _wait_for_redis(port)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{port}/0", process.pid
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that all tests share."""
+    with _redis(tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """URL and process id of a Redis that a test may mistreat."""
+    with _redis(tmp_path) as found:
+        yield found
 
 
 def _redis_server() -> str:

@@ -175,7 +175,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(plain: Plain, behaviour: 
     """After the first byte a failure is an error event and no `[DONE]`: never a clean-looking end."""
     gateway, upstream = plain
     upstream.script(behaviour, behaviour)
-    with pytest.raises(openai.APIError, match="."):
+    with pytest.raises(openai.APIError):
         list(gateway.client().chat.completions.create(**ask(f"break {behaviour}", stream=True)))
     with gateway.http() as client:
         text = client.post("/v1/chat/completions", json=ask(f"break {behaviour}", stream=True)).text
