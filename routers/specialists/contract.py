@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from routers.specialists.base import Declined, Task
+from routers.specialists.english import looks_english
 from routers.specialists.instruction import Instructions
 from routers.specialists.payload import Cut, bare, cuts, objection
 from routers.specialists.shots import Shots, shots_of_messages, shots_of_text
@@ -158,4 +159,6 @@ def _judge(
     if isinstance(words, Declined):
         return words
     reason = objection(cut, grammar)
+    if not reason and grammar.language == "en" and not looks_english(cut.payload):
+        reason = "the text to classify does not look English"
     return Declined(reason) if reason else Task(cut.payload, words, cut.confidence)

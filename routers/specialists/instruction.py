@@ -107,6 +107,7 @@ class Instructions:
 
     def __init__(self, card: SpecialistCard) -> None:
         self._labels = card.labels
+        self.language = card.language
         self._owner = {word: label for label, words in card.words.items() for word in words}
         self._label = re.compile(_any_of(self._owner), re.IGNORECASE)
         self._subject = re.compile(_any_of(card.subjects), re.IGNORECASE)

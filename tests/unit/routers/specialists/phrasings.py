@@ -222,6 +222,9 @@ DECLINED = [
         "Is this review positive or negative? 'They called it 'great' and left early.'",
         "Is 'The Godfather' review 'A joy to watch' positive or negative?",
         # another language
+        "Is this review positive or negative? 'La película es aburrida, pero los actores no lo son para nada.'",
+        "Classify the sentiment as positive or negative:\n\nDer Film ist nicht gut und das Ende ist sehr lang.",
+        "Is this review positive or negative? 'Фильм очень скучный'",
         f"¿Es esta reseña positiva o negativa? '{DRAGS}'",
         f"Ist diese Rezension positiv oder negativ? '{DRAGS}'",
         f"Classe cette critique comme positive ou négative : {DRAGS}",
