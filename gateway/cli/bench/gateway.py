@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import statistics
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from gateway.cli.bench.load import Load, LoadReport, default_body, run_load
 from gateway.cli.bench.process import BenchError, MeasuredProcess, cores, pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gateway.cli.bench.peers import Peer
 
@@ -77,6 +78,8 @@ class Memory:
 class Report:
     """Everything one run found."""
 
+    versions: Mapping[str, str]
+    """Of each gateway, and of Python."""
     rounds: int
     seconds: float
     cells: tuple[Cell, ...]
@@ -221,7 +224,8 @@ def measure(
             for (peer, process), before in zip(running, idle, strict=True)
         ]
     cells = tuple(median_cell(same) for same in zip(*found, strict=True))
-    return Report(rounds, seconds, cells, tuple(memory))
+    versions = {peer.name: peer.version for peer, _ in running} | {"Python": platform.python_version()}
+    return Report(versions, rounds, seconds, cells, tuple(memory))
 
 
 def start_mock(directory: Path, stack: contextlib.ExitStack, core: int) -> str:

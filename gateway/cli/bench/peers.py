@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Peer:
     """The model name that makes it forward a request to the mock upstream."""
     caches: bool = True
     """It takes part in the cache scenario."""
+    version: str = ""
 
 
 def free_port() -> int:
@@ -85,6 +88,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _said(*argv: str) -> str:
+    """What a command prints, on either stream; empty where it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout + done.stderr).strip() if done.returncode == 0 else ""
 
 
 def pointsman(directory: Path, upstream: str) -> Peer:
@@ -113,6 +122,7 @@ def pointsman(directory: Path, upstream: str) -> Peer:
         },
         headers={"authorization": f"Bearer {KEY}"},
         model="auto",
+        version=metadata.version("pointsman"),
     )
 
 
@@ -129,6 +139,10 @@ def litellm(directory: Path, upstream: str, *, environment: Path) -> Peer:
         ),
         url=f"http://127.0.0.1:{port}/v1/chat/completions",
         ready_url=f"http://127.0.0.1:{port}/health/liveliness",
+        version=_said(
+            *(str(environment / "bin" / "python"), "-c"),
+            "from importlib import metadata; print(metadata.version('litellm'))",
+        ),
         env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"},
         headers={"authorization": f"Bearer {KEY}"},
     )
@@ -149,4 +163,5 @@ def nginx(directory: Path, upstream: str) -> Peer | None:
         url=f"http://127.0.0.1:{port}/v1/chat/completions",
         ready_url=f"http://127.0.0.1:{port}/v1/models",
         caches=False,
+        version=_said(binary, "-v").rpartition("/")[2],
     )

@@ -38,6 +38,7 @@ def show(report: Report, subject: str, console: Console) -> None:
     console.print(_cpu_table(report, subject))
     console.print(_latency_table(report))
     console.print(_memory_table(report))
+    console.print(", ".join(f"{name} {version}" for name, version in report.versions.items()), markup=False)
     for cell in report.cells:
         if cell.failure is not None:
             place = f"{cell.peer}, {cell.scenario}, {cell.connections} connections"

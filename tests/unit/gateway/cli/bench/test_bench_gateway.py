@@ -73,13 +73,14 @@ def test_ratios_and_tables_name_the_peer():
     cells = [
         measurement.Cell(name, "routed", 16, cpu, 1.0, 0.5, 10.0) for name, cpu in (("us", 50), ("them", 500))
     ]
-    made = measurement.Report(1, 1.0, tuple(cells), (measurement.Memory("us", 80.0, 90.0),))
+    made = measurement.Report({"us": "1.2.3"}, 1, 1.0, tuple(cells), (measurement.Memory("us", 80.0, 90.0),))
     assert list(report.ratios(made, "us")) == [("routed", 16, "them", 0.1)]
     assert json.loads(json.dumps(report.as_json(made, "us")))["ratios"][0]["cpu_ratio"] == 0.1
     console = Console(width=120)
     with console.capture() as printed:
         report.show(made, "us", console)
     assert "0.100" in printed.get()
+    assert "us 1.2.3" in printed.get()
 
 
 def test_a_gateway_that_dies_says_why(tmp_path):
