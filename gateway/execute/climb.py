@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gateway.types import Answer, AttemptStatus, Call, Delta
     from policies.decision import Plan, Step
 
-_BACKOFF = tenacity.wait_exponential_jitter(initial=0.1, max=2.0, jitter=0.1)
+_BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 _LONGEST_WAIT_S = 5.0
 
 
