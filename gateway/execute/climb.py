@@ -104,8 +104,10 @@ class Climber:
             retry=tenacity.retry_if_exception(_worth_retrying),
             reraise=True,
         )
-        answer, first = await retrying(self._once, call, step, endpoint, traceparent)
-        return answer, first, int(retrying.statistics.get("attempt_number", 1))
+        found: tuple[Answer, tuple[Delta, ...]] = await retrying(
+            self._once, call, step, endpoint, traceparent
+        )
+        return *found, int(retrying.statistics.get("attempt_number", 1))
 
     async def _once(
         self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
