@@ -127,7 +127,16 @@ def _enum_values(response_format: object, grammar: Instructions) -> dict[str, st
     }
 
 
+MAX_CHARACTERS = 4000
+"""Of one message. A specialist reads some 1,000 characters; and the expressions here are quadratic at worst."""
+
+
 def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | Declined:
+    if (
+        max(map(len, (chat.system, chat.user, *(text for pair in chat.turns for text in pair))))
+        > MAX_CHARACTERS
+    ):
+        return Declined("a message is longer than a specialist reads")
     shots = shots_of_messages(chat.turns, grammar)
     if isinstance(shots, Declined):
         return shots

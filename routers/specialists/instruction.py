@@ -37,16 +37,16 @@ _VOCABULARY = frozenset(
         """
         a an the this that it its it's you are you're is was be your my me please kindly i want have i'll
         classify classifies classifying categorize categorise label labels determine identify decide judge detect
-        predict assess evaluate analyze analyse rate tell say read does do express expresses expressed convey conveys
-        has what what's answer respond return output outputs use print give with only just one single word exactly
-        either or and as into in for if when whether of to by from on using task role helpful assistant classifier
-        model expert analyst analysis critic classification engine tool bot general option options choose choosing
-        pick category categories class classes binary must should then otherwise format here mean means following
-        lower-case lowercase upper-case uppercase case lower upper capitals capital letters
+        predict assess evaluate analyze analyse rate mark perform tell say read does do express expresses expressed
+        convey conveys has what what's which answer respond return output outputs use print give with only just one
+        single word exactly either or and as into in for if when whether of to by from on using task job role helpful
+        assistant classifier model expert analyst analysis critic classification engine tool bot general option
+        options choose choosing pick category categories class classes binary must should then otherwise format here
+        mean means following lower-case lowercase upper-case uppercase case lower upper capitals capital letters
         reply replying responding answering
         """
     )
-).union(NOUNS, _KINDS)
+).union(NOUNS, _KINDS, (f"{noun}'s" for noun in NOUNS))
 
 _FORMAT_PHRASES = re.compile(
     r"\b(?:(?:and |but )?(?:do not|don't|never|no need to) (?:add|include|output|give|write|say|provide|return)? ?"
@@ -62,13 +62,14 @@ _FORMAT_PHRASES = re.compile(
     r"(?:labels|words|classes|categories|options)?"
     r"|(?:two|2) (?:classes|categories|labels|options)|the words"
     r"|(?:could|can|would|will) you|i (?:will|would like to) give you|i(?:'d| would) like you to"
+    r"|how (?:does|do|did) the (?:reviewer|author|writer|customer|user) feel(?: about (?:it|this))?"
     r"|hi(?: there)?|hello|hey|thanks(?: in advance)?|thank you)(?!\w)",
     re.IGNORECASE,
 )
 
 _CLASSIFY = (
     r"(?:classif(?:y|ies|ying)|categori[sz]e|label|determine|identify|decide|judge|detect|predict|assess|evaluate|"
-    r"analy[sz]e|rate|tell me (?:whether|if|the)|say (?:whether|if))"
+    r"analy[sz]e|rate|mark|tell me (?:whether|if|the)|say (?:whether|if|that))"
 )
 _ANSWER = re.compile(
     r"\W*(?:please |kindly |just |only )*(?:answer|respond|reply|return|output|print|use|give|say)\b",
@@ -83,7 +84,7 @@ _OTHER_TASK = re.compile(
 WEAK = frozenset({"good", "bad"})
 """Words that judge many things besides what a review thinks; they need a noun that settles it."""
 
-_OPINION = re.compile(r"\b(?:review|feedback|testimonial)\b", re.IGNORECASE)
+_OPINION = re.compile(r"\b(?:review|feedback|testimonial|feel)\b", re.IGNORECASE)
 
 CODES = frozenset({"0", "1", "-1", "yes", "no", "true", "false"})
 """What may stand for a label, if the instruction says for which."""
@@ -123,6 +124,8 @@ class Instructions:
             rf"|\b{_CLASSIFY}\b[^.?!\n]{{0,90}}?(?:{subject}|{label})"
             rf"|{subject}(?: \w+)? (?:classifier|classification|analysis|analyst|analyzer|analyser)\b"
             rf"|(?:^|[.:\n]\s*)(?:what is |what's |the |overall )*{subject}(?: of [\w ]{{1,40}})?\s*[:?(,\-]"
+            rf"|\b(?:output|give|return|print|what is|what's|which) (?:the |its |overall )*{subject}\b"
+            rf"|\bhow (?:does|do|did) the \w+ feel\b[^.?!\n]{{0,40}}?{label}"
             rf"|^\W*{label}\W{{1,4}}(?:or )?\W{{0,3}}{label}\W*[?:]",
             re.IGNORECASE,
         )

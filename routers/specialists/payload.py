@@ -95,20 +95,17 @@ def cuts(text: str, grammar: Instructions) -> Iterator[Cut]:
     if len(gaps) == 1:
         yield Cut(unwrap(text[: gaps[0].start()]), text[gaps[0].end() :], False, 0.9)
     if not any(not grammar.names_labels(_inside(mark)) for mark in _QUOTES.finditer(text)):
-        yield from _same_line(text, grammar)
+        yield from _same_paragraph(text, grammar)
 
 
-def _same_line(text: str, grammar: Instructions) -> Iterator[Cut]:
-    """Yield the readings in which the payload follows a question on the same line, without any mark."""
-    for end in re.finditer(r"(?<=[.?!])\s+", text[:400]):
+def _same_paragraph(text: str, grammar: Instructions) -> Iterator[Cut]:
+    """Yield the readings in which the payload follows a question in the same paragraph, without any mark."""
+    for end in re.finditer(r"(?<=\w[.?!])[ \t]+|\s*\n\s*", text[:400]):
         rest = text[end.end() :].strip()
-        first = re.split(r"(?<=[.?!])\s", rest)[0]
-        if (
-            _has_gap(rest)
-            or len(first.split()) < 4
-            or _CONNECTIVE.match(first)
-            or grammar.foreign_word(first)
-        ):
+        first = re.split(r"(?<=\w[.?!])\s|\n", rest)[0]
+        if _has_gap(rest) or len(first.split()) < 4 or _CONNECTIVE.match(first):
+            continue
+        if "\n" not in end.group() and grammar.foreign_word(first):
             continue
         yield _open_ended(text[: end.start()], rest, grammar, 0.85)
 

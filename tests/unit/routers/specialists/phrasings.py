@@ -119,6 +119,11 @@ ANSWERED = [
 ]  # fmt: skip
 
 REACH = [
+    Case(f"Say whether the following is POSITIVE / NEGATIVE.\n... {DRAGS}", f"... {DRAGS}", UPPER),
+    Case(f"What's the overall tone here, positive or negative?\n{DRAGS}"),
+    Case(f"How does the reviewer feel about it, good or bad? '{DRAGS}'", words=("bad", "good")),
+    Case(f"Your job is to detect sentiment. Options: pos, neg.\n\n{DRAGS}", words=SHORT),
+    Case(f"Rate the review's sentiment (positive or negative). {DRAGS}"),
     Case(f"Is this review positive or negative? {DRAGS}"),
     Case(f"Is this sentence good or bad? {DRAGS}", None, None),
     Case(f"Is this a good review? '{DRAGS}'", None, None),

@@ -82,6 +82,7 @@ def test_reads_text_parts(card: SpecialistCard) -> None:
             "besides text",
         ),
         ({"messages": [{"role": "user", "content": None}]}, "besides text"),
+        ({"messages": [{"role": "user", "content": PLAIN.replace("stale", "stale " * 800)}]}, "longer"),
     ],
 )
 def test_declines_options_it_cannot_honour(
