@@ -97,7 +97,6 @@ class Batcher(Generic[Item, Result]):
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))]
             if not self._queue:
                 self._arrived.clear()
-            batch = [waiting for waiting in batch if not waiting.answer.done()]
             if batch:
                 await self._answer(batch)
             previous = len(batch) or 1

@@ -1,8 +1,8 @@
 """What the worker answers when it does not answer.
 
 GatewayError
-  InvalidRequest 400, UnknownModel 404, TooLarge 413   (shared with the gateway)
-  ContextExceeded 400   Declines 422   Overloaded 429   ModelUnavailable 503   GenerationBroke 500
+  InvalidRequest 400  UnknownModel 404  TooLarge 413  ContextExceeded 400  Declines 422  Overloaded 429
+  ModelLoading 503  ModelUnavailable 503  ShuttingDown 503  GenerationBroke 500
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ class ModelUnavailable(GatewayError):
 
     status = 503
     code = "model_unavailable"
+
+
+class ShuttingDown(GatewayError):
+    """The process was told to stop and the grace period is over."""
+
+    status = 503
+    code = "shutting_down"
 
 
 class GenerationBroke(GatewayError):

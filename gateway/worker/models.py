@@ -124,11 +124,15 @@ class Models:
         """Return the state of each model by name."""
         return {name: slot.report() for name, slot in self._slots.items()}
 
-    async def close(self) -> None:
-        """Stop all running generations and batches."""
+    def interrupt(self) -> None:
+        """End all running answers at their next token."""
         for slot in self._slots.values():
             if slot.responder is not None:
-                await slot.responder.close()
+                slot.responder.interrupt()
+
+    async def close(self) -> None:
+        """End everything that runs or waits."""
+        self.interrupt()
         for batcher in self._batchers.values():
             await batcher.close()
 

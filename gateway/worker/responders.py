@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import InvalidRequest
-from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded
+from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded, ShuttingDown
 from routers.specialists.base import Declined
 from routers.specialists.contract import read_task
 from routers.specialists.language import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from routers.specialists.registry import SpecialistCard
 
 MAX_CHOICES = 16
+_SHUTTING_DOWN = "The worker is shutting down; try again shortly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class Responder(Protocol):
         """Begin an answer; returns once its first piece is there. Raises a GatewayError before that."""
         ...
 
-    async def close(self) -> None:
-        """Stop what is running."""
+    def interrupt(self) -> None:
+        """End what is running and what waits with ShuttingDown, within about one token."""
         ...
 
 
@@ -88,8 +89,8 @@ class SpecialistResponder:
             confidence=done.result.confidence * task.confidence,
         )
 
-    async def close(self) -> None:
-        """Nothing runs outside the batcher, which its owner closes."""
+    def interrupt(self) -> None:
+        """Nothing runs for long: a batch ends by itself."""
 
 
 def _choices(n: object) -> int:
@@ -116,6 +117,7 @@ class LanguageResponder:
         self._threads = ThreadPoolExecutor(model.slots, thread_name_prefix="generate")
         self._stops: set[threading.Event] = set()
         self._waiting = 0
+        self._interrupted = False
 
     async def answer(self, body: Mapping[str, Any]) -> Answer:
         """Begin to generate; closing the returned pieces stops the model within one token."""
@@ -135,11 +137,11 @@ class LanguageResponder:
             raise GenerationBroke("The model ended without an answer.") from None
         return Answer(_chain(first, pieces), queue_s=started - arrived, started=started)
 
-    async def close(self) -> None:
-        """Stop all running generations at their next token and wait for them."""
+    def interrupt(self) -> None:
+        """Stop all running generations at their next token; who waits is turned away."""
+        self._interrupted = True
         for stop in self._stops:
             stop.set()
-        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
     async def _take_slot(self) -> None:
         if self._free.locked() and self._waiting >= self._max_queue:
@@ -152,6 +154,9 @@ class LanguageResponder:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+        if self._interrupted:
+            self._free.release()
+            raise ShuttingDown(_SHUTTING_DOWN)
 
     async def _generate(self, generation: Generation) -> AsyncGenerator[Piece, None]:
         """Run the blocking model on a thread; the slot is free again when that thread has really ended."""
@@ -177,6 +182,8 @@ class LanguageResponder:
             while (piece := await arriving.get()) is not None:
                 yield piece
             _raise_in_words(job)
+            if self._interrupted:
+                raise ShuttingDown(_SHUTTING_DOWN)
         finally:
             stop.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.worker.models import ModelSpec
+
+
+_LAST_WORDS_S = 3
+"""Time for interrupted answers to say so; then connections are cut."""
 
 
 class AddressTaken(RuntimeError):
@@ -46,19 +51,34 @@ def serve(
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     listener = listen_unix(uds) if uds else listen_tcp(host, port)
+    models = Models(specs, model_dir, threads=threads)
     config = uvicorn.Config(
-        build_app(Models(specs, model_dir, threads=threads)),
+        build_app(models),
         log_level=log_level,
         access_log=False,
-        timeout_graceful_shutdown=grace_s,
+        timeout_graceful_shutdown=grace_s + _LAST_WORDS_S,
         timeout_keep_alive=75,  # longer than the gateway keeps idle connections, so that it never loses the race
     )
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, models, grace_s).run(sockets=[listener])
     finally:
         listener.close()
         if uds:
             uds.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """Ends answers that outlast the grace period by an error event instead of cutting their connections."""
+
+    def __init__(self, config: uvicorn.Config, models: Models, grace_s: int) -> None:
+        super().__init__(config)
+        self._models, self._grace_s = models, grace_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain; called once, when a signal has come."""
+        timer = asyncio.get_running_loop().call_later(self._grace_s, self._models.interrupt)
+        await super().shutdown(sockets)
+        timer.cancel()
 
 
 def _exit(_signal: int, _frame: object) -> NoReturn:

@@ -133,13 +133,13 @@ class _Writer:
     def finish(self, prompt_tokens: int, ends: set[int]) -> None:
         """Hand on what was held back, how the answer ended and what it used."""
         natural = self._hold.found or (bool(self._ids) and self._ids[-1] in ends)
-        if not self._hold.found:
-            self._write(self._hold.rest())
+        self._write(self._hold.rest())
         self._emit(Piece(finish_reason="stop" if natural else "length"))
         self._emit(Piece(usage=Usage(prompt_tokens, len(self._ids))))
 
     def _write(self, text: str) -> None:
-        if self._hold.found or (text and self._emit(Piece(text))):
+        enough = bool(text) and self._emit(Piece(text))
+        if enough or self._hold.found:
             self._stopped.set()
 
     def _decode(self, start: int, end: int) -> str:

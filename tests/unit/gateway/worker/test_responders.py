@@ -10,9 +10,10 @@ import pytest
 
 from gateway.errors import InvalidRequest
 from gateway.worker.batching import Batched
-from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded
+from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded, ShuttingDown
 from gateway.worker.responders import LanguageResponder, SpecialistResponder
-from routers.specialists.base import Prediction
+from routers.specialists.base import Prediction, Task
+from routers.specialists.contract import read_task
 from routers.specialists.language import GenerationFailed, Piece, PromptTooLong, Usage
 from routers.specialists.registry import SpecialistCard
 
@@ -148,15 +149,20 @@ async def test_caller_that_leaves_stops_the_model(after_first_piece: bool) -> No
     assert await text_of(follower) == "1 "
 
 
-async def test_closing_ends_running_answers() -> None:
-    """A process that stops does not wait for a long answer to end."""
+async def test_interruption_ends_running_and_waiting_answers() -> None:
+    """A process that stops ends long answers with an error, and does not begin those that wait."""
     model = Counter(paced=True)
     responder = LanguageResponder("count", model)
-    model.tick.release(2)
+    model.tick.release()
     answer = await responder.answer({**ASK, "max_tokens": 1000})
+    waiting = asyncio.create_task(responder.answer(ASK))
+    await asyncio.sleep(0.01)
+    responder.interrupt()
     model.tick.release(2)
-    await asyncio.wait_for(responder.close(), 2)
-    assert len((await text_of(answer)).split()) < 6
+    for ended in (text_of(answer), waiting):
+        with pytest.raises(ShuttingDown):
+            await asyncio.wait_for(ended, 2)
+    assert model.most == 1
 
 
 @pytest.mark.parametrize(
@@ -207,18 +213,17 @@ async def classify(text: str) -> Batched[Prediction]:
 
 
 async def test_specialist_answers_in_the_callers_words() -> None:
-    """The label comes back as the caller spelled it, with confidence, times and usage."""
-    answer = await SpecialistResponder(CARD, classify).answer(
-        {
-            "messages": [
-                {"role": "user", "content": CLASSIFY.replace("positive or negative", "POSITIVE or NEGATIVE")}
-            ]
-        }
-    )
+    """The label comes back as the caller spelled it, with times, usage, and the confidence of both readings."""
+    content = CLASSIFY.replace("positive or negative", "POSITIVE or NEGATIVE")
+    body = {"messages": [{"role": "user", "content": content}]}
+    answer = await SpecialistResponder(CARD, classify).answer(body)
     pieces = [piece async for piece in answer.pieces]
     assert "".join(piece.text for piece in pieces) == "NEGATIVE"
     assert pieces[-1].usage == Usage(3, 2)
-    assert 0.5 < (answer.confidence or 0) <= 0.9
+    task = read_task(body, CARD)
+    assert isinstance(task, Task)
+    assert task.confidence < 1
+    assert answer.confidence == pytest.approx(0.9 * task.confidence)
     assert (answer.queue_s, answer.compute_s) == (0.002, 0.01)
 
 
