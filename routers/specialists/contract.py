@@ -11,7 +11,7 @@ from routers.specialists.base import Declined, Task
 from routers.specialists.english import looks_english
 from routers.specialists.instruction import Instructions
 from routers.specialists.payload import Cut, bare, cuts, objection
-from routers.specialists.shots import Shots, shots_of_messages, shots_of_text
+from routers.specialists.shots import shots_of_messages, shots_of_text
 from routers.specialists.wording import wording
 
 if TYPE_CHECKING:
@@ -132,39 +132,39 @@ MAX_CHARACTERS = 4000
 
 
 def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | Declined:
-    if (
-        max(map(len, (chat.system, chat.user, *(text for pair in chat.turns for text in pair))))
-        > MAX_CHARACTERS
-    ):
+    texts = (chat.system, chat.user, *(text for pair in chat.turns for text in pair))
+    if any(len(text) > MAX_CHARACTERS for text in texts):
         return Declined("a message is longer than a specialist reads")
-    shots = shots_of_messages(chat.turns, grammar)
-    if isinstance(shots, Declined):
-        return shots
+    shown = shots_of_messages(chat.turns, grammar)
+    if isinstance(shown, Declined):
+        return shown
     inline = shots_of_text(chat.user, grammar)
     if isinstance(inline, Declined):
         return inline
     if inline is not None:
-        shots, reading = inline.shots, Cut(inline.payload, inline.header, False, 0.93)
-        return _judge(chat.system, reading, shots, grammar, values)
-    asked_by_system = grammar.asks(chat.system) or bool(shots.words and not shots.asked)
+        if not grammar.asks(f"{chat.system}\n{inline.header}"):
+            return Declined("the worked examples do not say what they classify")
+        return _judge(
+            chat.system, Cut(inline.payload, inline.header, False, 0.93), inline.words, grammar, values
+        )
     first: Declined | None = None
     for cut in cuts(chat.user, grammar):
         if not grammar.asks(cut.instruction):
             continue
-        found = _judge(chat.system, cut, shots, grammar, values)
+        found = _judge(chat.system, cut, shown, grammar, values)
         if isinstance(found, Task):
             return found
         first = first or found
-    if asked_by_system and not grammar.asks(chat.user):
-        return _judge(chat.system, bare(chat.user), shots, grammar, values)
+    if grammar.asks(chat.system) and not grammar.asks(chat.user):
+        return _judge(chat.system, bare(chat.user), shown, grammar, values)
     return first or Declined("no instruction to classify was recognised")
 
 
 def _judge(
-    system: str, cut: Cut, shots: Shots, grammar: Instructions, values: dict[str, str]
+    system: str, cut: Cut, shown: Mapping[str, str], grammar: Instructions, values: dict[str, str]
 ) -> Task | Declined:
     """Check one reading: the whole instruction is known, the labels are named, the payload is one text."""
-    words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shots.words, named=bool(values))
+    words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shown, named=bool(values))
     if isinstance(words, Declined):
         return words
     reason = objection(cut, grammar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from routers.specialists.base import Declined
@@ -23,28 +23,18 @@ _ARROW = re.compile(r"^(?P<text>.+?)[ \t]*(?:=>|->|→|⇒)[ \t]*(?P<answer>[^\n
 
 
 @dataclass(frozen=True, slots=True)
-class Shots:
-    """The wording that the worked examples show; `asked` when each turn repeats the instruction."""
-
-    words: Mapping[str, str] = field(default_factory=dict)
-    asked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Inline:
     """Worked examples inside one message, and the last text, which has no answer yet."""
 
-    shots: Shots
+    words: Mapping[str, str]
+    """Label -> the wording that the worked examples show."""
     header: str
     payload: str
 
 
-def shots_of_messages(turns: list[tuple[str, str]], grammar: Instructions) -> Shots | Declined:
-    """Read earlier turns as worked examples; Declined when one is anything else."""
-    words = _consistent((answer for _, answer in turns), grammar)
-    if isinstance(words, Declined):
-        return words
-    return Shots(words, asked=any(grammar.asks(text) for text, _ in turns))
+def shots_of_messages(turns: list[tuple[str, str]], grammar: Instructions) -> dict[str, str] | Declined:
+    """Return label -> wording of earlier turns; Declined when one is no worked example."""
+    return _consistent((answer for _, answer in turns), grammar)
 
 
 def shots_of_text(text: str, grammar: Instructions) -> Inline | Declined | None:
@@ -68,7 +58,7 @@ def _blocks(text: str, grammar: Instructions) -> Inline | Declined | None:
     if isinstance(words, Declined):
         return words
     field_name = f"{next(mark['answer'] for mark in marks if mark['answer'])}:"
-    return Inline(Shots(words), f"{text[: marks[0].start()].strip()}\n{field_name}", unwrap(bodies[-1]))
+    return Inline(words, f"{text[: marks[0].start()].strip()}\n{field_name}", unwrap(bodies[-1]))
 
 
 def _arrows(text: str, grammar: Instructions) -> Inline | Declined | None:
@@ -83,7 +73,7 @@ def _arrows(text: str, grammar: Instructions) -> Inline | Declined | None:
     between = text[lines[0].start() : lines[-1].end()]
     if len([line for line in between.splitlines() if line.strip()]) != len(lines):
         return Declined("the worked examples in the request are irregular")
-    return Inline(Shots(words), text[: lines[0].start()].strip(), unwrap(lines[-1]["text"]))
+    return Inline(words, text[: lines[0].start()].strip(), unwrap(lines[-1]["text"]))
 
 
 def _consistent(answers: Iterable[str], grammar: Instructions) -> dict[str, str] | Declined:
