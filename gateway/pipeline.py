@@ -98,6 +98,8 @@ class Pipeline:
             if lookup.entry is not None:
                 return self._replay(outcome, lookup.entry, live, trace)
             outcome, decision = self._route(outcome, live, trace)
+            if not decision.plan.steps:
+                raise _no_step(call, decision, live)
             climbed = await self._climber.climb(call, decision.plan, live.endpoints, trace)
         except GatewayError as error:
             self._conclude(_failed(outcome, error), trace)
@@ -169,8 +171,6 @@ class Pipeline:
             difficulty=signals.difficulty,
             degraded=decision.plan.degraded,
         )
-        if not decision.plan.steps:
-            raise _no_step(call, decision, live)
         return outcome, decision
 
     def _release(

@@ -43,9 +43,7 @@ def _print_ready(console: Console, url: str, plan: StartPlan, console_port: int,
 
 def _facts(url: str, plan: StartPlan, console_port: int) -> list[tuple[str, str]]:
     settings, live = plan.settings, plan.live
-    missing = dict.fromkeys(
-        why for name, why in live.missing.items() if live.policy.targets[name].kind == "upstream"
-    )
+    missing = [f"{n}: {why}" for n, why in live.missing.items() if live.policy.targets[n].kind == "upstream"]
     reachable = [n for n, t in live.policy.targets.items() if t.kind == "upstream" and n not in live.missing]
     llm = ", ".join(reachable) or "[yellow]none[/yellow]"
     redis = "shared in Redis" if settings.redis_url else "in this process; POINTSMAN_REDIS_URL shares it"

@@ -39,9 +39,12 @@ def serve(
     """Start everything: the gateway on PORT, local models behind it, and a line to try it with."""
     from gateway.cli.banner import announce
     from gateway.cli.startup import check, read_settings
+    from gateway.telemetry.logs import configure
 
+    settings = read_settings(policy, config)
+    configure(settings.log_level)
     with stop_on_findings():
-        plan = check(read_settings(policy, config), host)
+        plan = check(settings, host)
     try:
         listener = listen(host, port)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -72,14 +73,18 @@ def from_exception(provider: str, error: Exception) -> AttemptError:
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return UpstreamTimeout(f"`{provider}` did not answer in time.")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return UpstreamUnavailable(
-            f"`{provider}` cannot be reached: {error.strerror or 'connection failed'}."
-        )
+        return UpstreamUnavailable(f"`{provider}` cannot be reached: {_reason(error)}.")
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
         return UpstreamUnavailable(f"The connection to `{provider}` broke before the answer was complete.")
     if isinstance(error, aiohttp.ClientError | ValueError):
         return BadCompletion(f"`{provider}` does not speak the expected protocol: {type(error).__name__}.")
     raise error
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Why no connection came about, without the address: callers need not know it."""
+    code = error.os_error.errno
+    return os.strerror(code).lower() if code else "the connection failed"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -52,6 +52,8 @@ class _Event(msgspec.Struct):
 
 
 _event = msgspec.json.Decoder(_Event)
+# Numbers stay as they were written, beyond what a float holds.
+_json = msgspec.json.Decoder(Json, float_hook=lambda digits: msgspec.Raw(digits))
 _PIECE_CHARS = 48
 
 
@@ -62,6 +64,7 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
     Raises `BadCompletion` for anything that is not a completion, an error in a success status included.
     """
     try:
+        raw.decode()  # fields that the decoder skips are not checked by it, and all of them go on
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadCompletion(f"The target's answer is not a chat completion: {error}.") from None
@@ -113,7 +116,7 @@ def fold(deltas: Iterable[Delta]) -> Completion:
     if pieces[-1].whole:
         body, usage = pieces[-1].raw, pieces[-1].usage
     else:
-        body = msgspec.json.encode(_fold_events(msgspec.json.decode(piece.raw) for piece in pieces))
+        body = _fold_bodies(piece.raw for piece in pieces)
         usage = next((piece.usage for piece in reversed(pieces) if piece.usage), None)
     model = _event.decode(body).model or ""
     return Completion(
@@ -123,6 +126,13 @@ def fold(deltas: Iterable[Delta]) -> Completion:
         usage=usage,
         tool_calls=any(piece.tool_calls for piece in pieces),
     )
+
+
+def _fold_bodies(events: Iterable[bytes]) -> bytes:
+    try:
+        return msgspec.json.encode(_fold_events(_json.decode(event) for event in events))
+    except (msgspec.MsgspecError, TypeError, AttributeError, RecursionError) as error:
+        raise BadCompletion(f"The target's stream does not add up to a chat completion: {error}.") from None
 
 
 def _fold_events(events: Iterable[Json]) -> Json:
@@ -158,11 +168,9 @@ def _fold_choice(choice: Json, part: Json) -> None:
 def _fold_message(message: Json, delta: Json) -> None:
     for name, value in delta.items():
         if name == "tool_calls" and value:
-            _fold_tool_calls(message.setdefault("tool_calls", []), value)
+            message[name] = _fold_tool_calls(message.get(name) or [], value)
         elif name == "function_call" and value:
-            call = message.setdefault(name, {})
-            for key, text in value.items():
-                call[key] = call.get(key, "") + text
+            message[name] = _fold_function(message.get(name) or {}, value)
         elif name == "role":
             message[name] = value or message.get(name)
         elif isinstance(value, str) and isinstance(message.get(name), str):
@@ -171,26 +179,34 @@ def _fold_message(message: Json, delta: Json) -> None:
             message[name] = value
 
 
-def _fold_tool_calls(calls: list[Json], parts: list[Json]) -> None:
+def _fold_tool_calls(calls: list[Json], parts: list[Json]) -> list[Json]:
+    """Calls with another round of fragments; `index` says which call a fragment continues."""
+    by_index = dict(enumerate(calls))
     for part in parts:
-        index = part.get("index", len(calls))
-        while len(calls) <= index:
-            calls.append({})
-        call = calls[index]
+        index = part.get("index")
+        call = by_index.setdefault(len(by_index) if index is None else index, {})
         for name, value in part.items():
-            if name == "function":
-                function = call.setdefault(name, {})
-                for key, text in (value or {}).items():
-                    function[key] = (
-                        function.get(key, "") + text if text is not None else function.get(key, "")
-                    )
-            elif name != "index" and value is not None:
+            if name == "function" and value:
+                call[name] = _fold_function(call.get(name) or {}, value)
+            elif name != "index" and (value is not None or name not in call):
                 call[name] = value
+    return [by_index[index] for index in sorted(by_index)]
+
+
+def _fold_function(function: Json, part: Json) -> Json:
+    """Name and arguments grow by appending; the rest is replaced."""
+    grown = dict(function)
+    for name, value in part.items():
+        if isinstance(value, str) and isinstance(grown.get(name), str):
+            grown[name] += value
+        elif value is not None or name not in grown:
+            grown[name] = value
+    return grown
 
 
 def unfold(body: bytes, *, include_usage: bool) -> Iterator[bytes]:
     """The events of a stream that folds back into `body`; usage comes last, in an event of its own."""
-    whole: Json = msgspec.json.decode(body)
+    whole = _json.decode(body)
     choices: list[Json] = whole.pop("choices")
     usage = whole.pop("usage", None)
     head = {**whole, "object": "chat.completion.chunk"}
@@ -213,7 +229,7 @@ def _unfold_choice(choice: Json) -> Iterator[Json]:
     for piece in _pieces(content):
         yield {"index": index, "delta": {"content": piece}, "finish_reason": None}
     for number, call in enumerate(calls):
-        yield {"index": index, "delta": {"tool_calls": [{"index": number, **call}]}, "finish_reason": None}
+        yield {"index": index, "delta": {"tool_calls": [{**call, "index": number}]}, "finish_reason": None}
     yield {"index": index, "delta": {}, **rest, "finish_reason": choice.get("finish_reason")}
 
 
