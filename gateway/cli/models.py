@@ -8,6 +8,7 @@ import typer
 
 from gateway.settings import Settings
 from routers.catalogue import CatalogueError, is_present, pull, read_catalogue
+from routers.hub import PREFIX, pull_from_hub
 
 models_app = typer.Typer(no_args_is_help=True, help="List and fetch the weights that local models need.")
 
@@ -26,13 +27,13 @@ def list_models() -> None:
 
 @models_app.command("pull")
 def pull_models(
-    names: Annotated[list[str], typer.Argument(help="Names from `pointsman models list`.")],
+    names: Annotated[list[str], typer.Argument(help="Names from `pointsman models list`, or hf:ORG/NAME.")],
 ) -> None:
-    """Download models into the model directory, checking every file against its SHA-256."""
+    """Download models into the model directory; those of the catalogue are checked against their SHA-256."""
     model_dir = Settings().model_dir
     for name in names:
         try:
-            pull(name, model_dir, typer.echo)
+            (pull_from_hub if name.startswith(PREFIX) else pull)(name, model_dir, typer.echo)
         except CatalogueError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None
