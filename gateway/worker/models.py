@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -92,10 +93,16 @@ class Models:
         *,
         threads: int = 1,
         load_wait_s: float = 10.0,
+        look_again_s: float = 5.0,
     ) -> None:
-        """`load_wait_s` is how long a request waits for a model that is still loading."""
+        """`load_wait_s` is how long a request waits for a model that is still loading.
+
+        Absent weights are looked for again every `look_again_s`.
+        """
         self._slots = {spec.name: Slot(spec, spec.kind) for spec in specs}
-        self._model_dir, self._threads, self._load_wait_s = model_dir, threads, load_wait_s
+        self._model_dir, self._threads = model_dir, threads
+        self._load_wait_s, self._look_again_s = load_wait_s, look_again_s
+        self._closed = threading.Event()
         self._encoders: dict[Path, SharedEncoder] = {}
         self._batchers: dict[int, Batcher[tuple[TextSpecialist, str], Prediction]] = {}
 
@@ -132,18 +139,26 @@ class Models:
 
     async def close(self) -> None:
         """End everything that runs or waits."""
+        self._closed.set()
         self.interrupt()
         for batcher in self._batchers.values():
             await batcher.close()
 
     def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        for slot in sorted(self._slots.values(), key=lambda slot: slot.kind != "language"):
-            started = time.perf_counter()
-            loaded = self._load(slot)
-            took_s = round(time.perf_counter() - started, 3)
-            if loop.is_closed():
-                return
-            loop.call_soon_threadsafe(self._settle, slot, loaded, took_s)
+        """Load what is there, then look again for what is not: `models pull` needs no restart."""
+        waiting = sorted(self._slots.values(), key=lambda slot: slot.kind != "language")
+        while waiting and not self._closed.is_set():
+            absent = []
+            for slot in waiting:
+                started = time.perf_counter()
+                loaded = self._load(slot)
+                if isinstance(loaded, Missing) and loaded.state == "absent":
+                    absent.append(slot)
+                took_s = round(time.perf_counter() - started, 3)
+                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody wants the model any more
+                    loop.call_soon_threadsafe(self._settle, slot, loaded, took_s)
+            waiting = absent
+            self._closed.wait(self._look_again_s)
 
     def _load(self, slot: Slot) -> Loaded | Missing:
         spec = slot.spec
@@ -172,7 +187,7 @@ class Models:
         if isinstance(loaded, Missing):
             slot.state, slot.detail = loaded.state, loaded.detail
         else:
-            slot.state, slot.load_s = "ready", took_s
+            slot.state, slot.detail, slot.load_s = "ready", "", took_s
             slot.responder = self._respond_with(slot.spec.name, loaded)
         slot.settled.set()
 

@@ -215,6 +215,8 @@ def load_language_model(
     `context` is the longest prompt plus answer in tokens, for each of `slots` answers at once.
     Raises FileNotFoundError when the path holds neither, and whatever the runtime raises on bad weights.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing")
     gguf = path if path.suffix == ".gguf" else next(iter(sorted(path.glob("*.gguf"))), None)
     if gguf is not None and gguf.is_file():
         from routers.specialists.llama_cpp import LlamaCppModel

@@ -74,6 +74,18 @@ async def test_broken_weights_do_not_take_the_others_down(tmp_path: Path) -> Non
     await models.close()
 
 
+async def test_weights_that_come_later_are_found_without_a_restart(tmp_path: Path) -> None:
+    """An absent model is looked for again, and leaves that state when its file appears."""
+    models = Models([ModelSpec("late", tmp_path / "late.gguf")], tmp_path, look_again_s=0.02)
+    assert (await settled(models))["late"]["state"] == "absent"
+    (tmp_path / "late.gguf").write_bytes(b"this is no GGUF file")
+    async with asyncio.timeout(5):
+        while models.report()["late"]["state"] == "absent":  # noqa: ASYNC110 - loaded on a thread
+            await asyncio.sleep(0.01)
+    assert models.report()["late"]["state"] == "failed"
+    await models.close()
+
+
 async def test_request_waits_a_bounded_time_for_a_loading_model(tmp_path: Path) -> None:
     """A model that does not come in time is an error with a time to come back."""
     models = Models([ModelSpec("slow")], tmp_path, load_wait_s=0.02)
