@@ -119,6 +119,7 @@ ANSWERED = [
 ]  # fmt: skip
 
 REACH = [
+    Case(f"Classify the sentiment: 1 = positive (0 = negative).\n\n{DRAGS}", words=("0", "1")),
     Case(f"Say whether the following is POSITIVE / NEGATIVE.\n... {DRAGS}", f"... {DRAGS}", UPPER),
     Case(f"What's the overall tone here, positive or negative?\n{DRAGS}"),
     Case(f"How does the reviewer feel about it, good or bad? '{DRAGS}'", words=("bad", "good")),
@@ -185,6 +186,7 @@ DECLINED = [
         f"Is this review positive or negative? Be brief and kind. {DRAGS}",
         f"Is this review positive or negative?\n\nMention what the author liked.\n\n{DRAGS}",
         f"Answer this review with a positive or negative sentiment: '{DRAGS}'",
+        f"Classify the sentiment as positive or negative and reply to the customer: '{DRAGS}'",
         f"Respond to this review in a positive or negative tone: '{DRAGS}'",
         f"Highlight the positive and negative words in this review: '{DRAGS}'",
         f"List the positive and negative aspects of this review: '{DRAGS}'",

@@ -47,6 +47,22 @@ def test_declines_what_is_not_this_task(case: Case, card: SpecialistCard) -> Non
     assert found.reason
 
 
+@pytest.mark.parametrize(
+    ("prompt", "reason"),
+    [
+        (f"Is this review positive, negative or neutral? '{DRAGS}'", "`neutral`, which is not among"),
+        (f"Is this review positive or negative? Explain. '{DRAGS}'", "`explain` is not a word"),
+        (f"What is the sentiment of this review? '{DRAGS}'", "does not say how each label is written"),
+        (f"Classify the sentiment as positive or negative:\n- {DRAGS}\n- {DRAGS}", "more than one text"),
+    ],
+)
+def test_says_why_it_declines(prompt: str, reason: str, card: SpecialistCard) -> None:
+    """The reason names what stood in the way, so that a policy's author can tell a gap from a rightful decline."""
+    found = read_task(body(prompt), card)
+    assert isinstance(found, Declined)
+    assert reason in found.reason
+
+
 @pytest.mark.parametrize("case", REACH, ids=lambda case: case.prompt[:60])
 def test_never_misreads_what_it_may_decline(case: Case, card: SpecialistCard) -> None:
     """An unusual but honest request is declined or read exactly; nothing in between."""
