@@ -121,7 +121,7 @@ class Pipeline:
                 lookup = _Lookup(key, "miss" if entry is None else "hit", entry)
             except CacheUnavailable:
                 lookup = _Lookup(key, "miss", degradations=("cache_unavailable",))
-        trace.cache(started, lookup.verdict)
+        trace.cache(started, time.time_ns(), lookup.verdict)
         return lookup
 
     def _replay(self, outcome: Outcome, entry: Entry, live: LivePolicy, trace: Trace) -> Reply:
@@ -157,10 +157,10 @@ class Pipeline:
         call = outcome.call
         started = time.time_ns()
         signals = self._classifier.classify(call.text)
-        trace.classify(started, signals, self._classifier.version)
-        started = time.time_ns()
+        classified = time.time_ns()
+        trace.classify(started, classified, signals, self._classifier.version)
         decision = decide.decide(call, signals, live, explained=False)
-        trace.decide(started, decision)
+        trace.decide(classified, time.time_ns(), decision)
         outcome = replace(
             outcome,
             signals=signals,
@@ -222,10 +222,11 @@ class Pipeline:
             raise StreamBroken(error.message) from error
         finally:
             await close(climbed.answer)
+            outcome = _accounted(outcome, kept, climbed, live)
+            climbed.span.end(outcome.attempts[-1])
             if outcome.call.stream:
-                trace.stream(started)
-            reply.outcome = self._conclude(_accounted(outcome, kept, climbed, live), trace)
-            climbed.span.end(reply.outcome.attempts[-1])
+                trace.stream(started, time.time_ns())
+            reply.outcome = self._conclude(outcome, trace)
 
     def _keep(self, outcome: Outcome, decision: Decision, kept: list[Delta], lookup: _Lookup) -> None:
         """Store a finished answer for equal requests, if it may serve them."""
@@ -255,8 +256,9 @@ class Pipeline:
 
     def _conclude(self, outcome: Outcome, trace: Trace) -> Outcome:
         """The one place where a call ends: trace, metrics and record."""
-        done = replace(outcome, total_ms=(time.time_ns() - outcome.call.received_ns) / 1e6)
-        trace.end(done)
+        ended = time.time_ns()
+        done = replace(outcome, total_ms=(ended - outcome.call.received_ns) / 1e6)
+        trace.end(done, ended)
         self._recorder.record(done, self._classifier.version)
         return done
 

@@ -124,7 +124,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         classifier=loaded.classifier,
         cache=cache,
         climber=Climber({"openai": openai, "worker": openai, "litellm": litellm}),
-        spans=Spans(tracing.tracer()),
+        spans=Spans(tracing),
         recorder=Recorder(metrics, records),
     )
     return Services(

@@ -68,22 +68,20 @@ async def until_client_leaves(receive: Receive, work: Coroutine[None, None, None
 
     Raises `ClientLeft` after the cancelled work has cleaned up.
     """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnected(receive))
+    task = asyncio.current_task()
+    watcher = asyncio.create_task(_cancel_on_disconnect(receive, task)) if task else None
     try:
-        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        task.cancel()
-        await asyncio.wait((task,))
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
-        raise ClientLeft
+        await work
+    except asyncio.CancelledError:
+        if task is None or watcher is None or not watcher.done() or task.uncancel() > 0:
+            raise  # somebody else wants this task to end
+        raise ClientLeft from None
     finally:
-        watcher.cancel()
-        task.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _cancel_on_disconnect(receive: Receive, task: asyncio.Task[object]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    task.cancel()

@@ -65,7 +65,7 @@ class Climber:
         for step in plan.steps:
             endpoint = endpoints[step.target]
             attempt = Attempt(step.target, endpoint.model, endpoint.provider, "failed", time.time_ns(), 0)
-            span = trace.attempt(attempt, number=len(attempts))
+            span = trace.attempt(len(attempts), attempt.started_ns)
             try:
                 answer, first, retries = await self._try(call, step, endpoint, span.traceparent)
             except AttemptError as error:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from gateway.telemetry.names import SCHEMA_URL
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
-    from opentelemetry.trace import Tracer
+    from opentelemetry.sdk.trace.sampling import Sampler
 
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # The SDK waits 30 s for a collector that is gone: exactly the default grace period of a Kubernetes pod.
@@ -23,20 +22,30 @@ _SHUTDOWN_S = 3.0
 
 
 class Tracing:
-    """The tracer provider of one process. Spans are always made, so ids exist; they are exported if anyone listens."""
+    """The tracing of one process: what the standard variables say about sampling, resource and export.
+
+    `provider` is the SDK's; spans are handed to its processors finished (see `spans.py`).
+    """
 
     def __init__(self, environ: Mapping[str, str] = os.environ, service: str = "pointsman-gateway") -> None:
         resource = Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", service)})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self.exporting = any(environ.get(name) for name in OTLP_ENDPOINTS)
-        if self.exporting:
+        self.processor: SpanProcessor | None = None
+        """Takes finished spans; None when nobody listens."""
+        if any(environ.get(name) for name in OTLP_ENDPOINTS):
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-            self._provider.add_span_processor(BatchSpanProcessor(_exporter(environ)))
+            self.processor = BatchSpanProcessor(_exporter(environ))
+            self._provider.add_span_processor(self.processor)
 
-    def tracer(self) -> Tracer:
-        """The tracer of the gateway's own spans."""
-        return self._provider.get_tracer("pointsman", schema_url=SCHEMA_URL)
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler that `OTEL_TRACES_SAMPLER` names; by default everything, or as the caller's trace says."""
+        return self._provider.sampler
+
+    @property
+    def resource(self) -> Resource:
+        return self._provider.resource
 
     def shutdown(self, deadline_s: float = _SHUTDOWN_S) -> bool:
         """Export what is left and stop; False when the deadline passed first and spans were dropped."""
