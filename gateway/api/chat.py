@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
+_PRINTABLE = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
 # What a policy may match on. Credentials stay out, and so do our own headers: a client cannot speak for the gateway.
 _WITHHELD = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "api-key"})
 
@@ -135,8 +136,8 @@ def _number(value: float | None, digits: int) -> str | None:
 
 
 def _safe(value: str) -> bytes:
-    """A header value: Latin-1 without line breaks, whatever a model name contains."""
-    return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+    """A header value: Latin-1 without line breaks and other controls, whatever a model name contains."""
+    return value.encode("latin-1", "replace").translate(_PRINTABLE)
 
 
 def _visible(headers: dict[str, str]) -> dict[str, str]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from gateway.types import CacheDirective, Caller
 
+# A default and not `| None`: msgspec reads `Raw | None` as null and nothing else.
+_NULL = msgspec.Raw(b"null")
+
 
 class Part(msgspec.Struct):
     """One part of a message's content; only text is read here."""
@@ -50,7 +53,7 @@ class ChatRequest(msgspec.Struct):
     stream_options: StreamOptions | None = None
     tools: list[msgspec.Raw] | None = None
     functions: list[msgspec.Raw] | None = None
-    tool_choice: msgspec.Raw | None = None
+    tool_choice: msgspec.Raw = _NULL
     response_format: ResponseFormat | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -76,6 +79,7 @@ _MODALITIES = {
 def decode_chat(body: bytes) -> tuple[ChatRequest, dict[str, msgspec.Raw]]:
     """Decode and check a chat request; `InvalidRequest` says which field to change and how."""
     try:
+        body.decode()  # fields that are only carried are not checked by the decoders
         request = _request.decode(body)
         fields = _fields.decode(body)
     except msgspec.ValidationError as error:
@@ -144,8 +148,6 @@ def _modalities(messages: list[Message]) -> frozenset[str]:
 
 
 def _forces_tool(request: ChatRequest) -> bool:
-    if request.tool_choice is None:
-        return False
     return bytes(request.tool_choice) not in (b"null", b'"auto"', b'"none"')
 
 

@@ -43,7 +43,7 @@ def parse_cache_control(value: str | None) -> tuple[bool, bool, float | None]:
             read = False
         elif name == "no-store":
             read = store = False
-        elif name == "max-age" and argument.strip('"').isdigit():
+        elif name == "max-age" and argument.strip('"').isdecimal():
             max_age = float(argument.strip('"'))
             read = read and max_age > 0
     return read, store, max_age

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from gateway.types import Call
@@ -20,9 +21,9 @@ _IRRELEVANT = frozenset(
      "prompt_cache_retention", "service_tier"}
 )  # fmt: skip
 _FORMAT = b"pointsman/exact/1"
-# Numbers keep every digit: as floats, two different requests could look alike.
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+# Numbers stay as they were written: as floats, two different requests could look alike.
+_decoder = msgspec.json.Decoder(float_hook=lambda digits: msgspec.Raw(digits))
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,14 @@ def fingerprint(call: Call, policy_version: str, inputs: RoutingInputs) -> str:
 
     Two requests are equal when their relevant fields are equal as JSON values (spacing and the order of keys do not
     matter, the order of messages does) and the policy would look at equal headers, metadata and key.
+    Raises `InvalidRequest` for a body that is nested too deeply to be compared.
     """
-    relevant = {k: _decoder.decode(raw) for k, raw in call.fields.items() if k not in _IRRELEVANT}
+    try:
+        relevant = _encoder.encode(
+            {k: _decoder.decode(raw) for k, raw in call.fields.items() if k not in _IRRELEVANT}
+        )
+    except RecursionError:
+        raise InvalidRequest("The request body is nested too deeply; flatten it.") from None
     context = [
         [call.headers.get(name) for name in inputs.headers],
         [call.metadata.get(name) for name in inputs.metadata],
@@ -69,7 +76,7 @@ def fingerprint(call: Call, policy_version: str, inputs: RoutingInputs) -> str:
         call.caller.tenant.encode(),
         policy_version.encode(),
         _encoder.encode(context),
-        _encoder.encode(relevant),
+        relevant,
     ):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)

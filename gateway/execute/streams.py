@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Wire objects are open by nature: providers add fields that we must carry and need not know.
 Json = dict[str, Any]
+# A default and not `| None`: msgspec reads `Raw | None` as null and nothing else.
+_NULL = msgspec.Raw(b"null")
 
 
 class _Details(msgspec.Struct):
@@ -35,7 +37,7 @@ class _Piece(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
     tool_calls: list[msgspec.Raw] | None = None
-    function_call: msgspec.Raw | None = None
+    function_call: msgspec.Raw = _NULL
 
 
 class _Choice(msgspec.Struct):
@@ -48,7 +50,7 @@ class _Event(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     model: str | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _NULL
 
 
 _event = msgspec.json.Decoder(_Event)
@@ -68,7 +70,7 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadCompletion(f"The target's answer is not a chat completion: {error}.") from None
-    if event.error is not None and bytes(event.error) != b"null":
+    if _given(event.error):
         raise BadCompletion(f"The target reported an error inside its answer: {_short(bytes(event.error))}")
     if event.choices is None or (whole and not event.choices):
         raise BadCompletion("The target's answer has no `choices`.")
@@ -79,9 +81,13 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
         finish_reason=_finish(event.choices),
         usage=_read_usage(event.usage),
         whole=whole,
-        tool_calls=any(piece.tool_calls or piece.function_call for piece in pieces),
+        tool_calls=any(piece.tool_calls or _given(piece.function_call) for piece in pieces),
         hidden=hide_usage and not event.choices,
     )
+
+
+def _given(field: msgspec.Raw) -> bool:
+    return bytes(field) not in (b"null", b"{}")
 
 
 def _finish(choices: list[_Choice]) -> str | None:
