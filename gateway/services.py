@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import policies
-from gateway.api.health import Health
 from gateway.auth import Authenticator
 from gateway.cache.memory import MemoryCache
 from gateway.config import GatewayConfig, load_config
@@ -19,6 +18,7 @@ from gateway.execute.catalogue import Catalogue
 from gateway.execute.climb import Climber
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
+from gateway.health import Health
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
 from gateway.record import Recorder
