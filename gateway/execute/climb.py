@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tenacity
+from msgspec.structs import replace
 
 from gateway.errors import (
     AttemptError,
