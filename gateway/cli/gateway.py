@@ -54,6 +54,7 @@ async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> No
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on the peer's address
         timeout_graceful_shutdown=20,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -74,31 +74,38 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
         raise BadCompletion(f"The target reported an error inside its answer: {_short(bytes(event.error))}")
     if event.choices is None or (whole and not event.choices):
         raise BadCompletion("The target's answer has no `choices`.")
-    pieces = [piece for choice in event.choices if (piece := choice.message or choice.delta)]
+    text, tool_calls = "", False
+    for choice in event.choices:
+        piece = choice.message or choice.delta
+        if piece is not None:
+            text += piece.content or piece.refusal or ""
+            tool_calls = tool_calls or bool(piece.tool_calls) or _given(piece.function_call)
     return Delta(
         raw=raw,
-        text="".join(piece.content or piece.refusal or "" for piece in pieces),
+        text=text,
         finish_reason=_finish(event.choices),
-        usage=_read_usage(event.usage),
+        usage=_read_usage(event.usage) if event.usage else None,
         whole=whole,
-        tool_calls=any(piece.tool_calls or _given(piece.function_call) for piece in pieces),
+        tool_calls=tool_calls,
         hidden=hide_usage and not event.choices,
     )
 
 
 def _given(field: msgspec.Raw) -> bool:
-    return bytes(field) not in (b"null", b"{}")
+    """Whether a field was sent and is not null; one that was not sent is the default object itself."""
+    return field is not _NULL and bytes(field) not in (b"null", b"{}")
 
 
 def _finish(choices: list[_Choice]) -> str | None:
     """The finish reason of the event; the least complete one when choices differ."""
-    reasons = [choice.finish_reason for choice in choices if choice.finish_reason]
-    return next((reason for reason in reasons if reason != "stop"), reasons[0] if reasons else None)
+    found = None
+    for choice in choices:
+        if choice.finish_reason and found in (None, "stop"):
+            found = choice.finish_reason
+    return found
 
 
-def _read_usage(usage: _Usage | None) -> Usage | None:
-    if usage is None:
-        return None
+def _read_usage(usage: _Usage) -> Usage:
     prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
     return Usage(
         prompt_tokens=max(0, usage.prompt_tokens),
