@@ -2,8 +2,8 @@
 
     StartupError                      exit 2, all findings at once
     GatewayError
-      CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  MethodNotAllowed 405
-                      TooLarge 413  UnsupportedMedia 415
+      CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
+                      MethodNotAllowed 405  TooLarge 413  UnsupportedMedia 415
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       BadCompletion 502  NotCapable 502  NotConfident 502
       PlanExhausted   502, carries its attempts
@@ -61,42 +61,58 @@ class CallerError(GatewayError):
 
 
 class InvalidRequest(CallerError):
+    """The request is malformed; the message and `param` say what to change."""
+
     code = "invalid_request"
 
 
 class Unauthorised(CallerError):
+    """The API key is missing, malformed or not known here."""
+
     status = 401
     type = "authentication_error"
     code = "invalid_api_key"
 
 
 class Forbidden(CallerError):
+    """The key is known and may not do this."""
+
     status = 403
     type = "permission_error"
     code = "forbidden"
 
 
 class UnknownModel(CallerError):
+    """No target, alias or local model has this name."""
+
     status = 404
     code = "model_not_found"
 
 
 class UnknownRoute(CallerError):
+    """There is nothing at this URL."""
+
     status = 404
     code = "unknown_url"
 
 
 class MethodNotAllowed(CallerError):
+    """The URL exists and does not take this method."""
+
     status = 405
     code = "method_not_allowed"
 
 
 class TooLarge(CallerError):
+    """The request body is larger than `POINTSMAN_MAX_BODY_MB`."""
+
     status = 413
     code = "request_too_large"
 
 
 class UnsupportedMedia(CallerError):
+    """The request body has an encoding that is not read."""
+
     status = 415
     code = "unsupported_media_type"
 
@@ -123,6 +139,8 @@ class AttemptError(GatewayError):
 
 
 class UpstreamTimeout(AttemptError):
+    """The target did not answer within its time."""
+
     status = 504
     type = "timeout_error"
     code = "upstream_timeout"
@@ -130,6 +148,8 @@ class UpstreamTimeout(AttemptError):
 
 
 class UpstreamUnavailable(AttemptError):
+    """The target cannot be reached, or failed on its side."""
+
     status = 503
     code = "upstream_unavailable"
     retryable = True
@@ -156,6 +176,8 @@ class UpstreamRejected(AttemptError):
 
 
 class UpstreamRateLimited(UpstreamRejected):
+    """The target asks to come back later."""
+
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
