@@ -5,7 +5,7 @@
       CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
                       MethodNotAllowed 405  TooLarge 413  UnsupportedMedia 415
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
-                      BadCompletion 502  NotCapable 502  NotConfident 502
+                      CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
       PlanExhausted   502, carries its attempts
       NoUpstreamConfigured 503  NoUsableTarget 503
       StreamBroken    after the first byte: an error event, no [DONE]
@@ -182,6 +182,13 @@ class UpstreamRateLimited(UpstreamRejected):
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
     retryable = True
+
+
+class CredentialsRefused(AttemptError):
+    """The target refused the gateway's own key; asking again will not help until somebody changes it."""
+
+    status = 502
+    code = "upstream_credentials_refused"
 
 
 class BadCompletion(AttemptError):

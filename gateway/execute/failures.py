@@ -14,6 +14,7 @@ import msgspec
 from gateway.errors import (
     AttemptError,
     BadCompletion,
+    CredentialsRefused,
     NotCapable,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -52,7 +53,7 @@ def from_status(provider: str, status: int, headers: Mapping[str, str], body: by
         )
     if status in (401, 403):
         # Passed on as 401 this would read as if the caller's own key were wrong.
-        return BadCompletion(f"`{provider}` refused the gateway's credentials: {message}")
+        return CredentialsRefused(f"`{provider}` refused the gateway's credentials: {message}")
     if status == 408 or status == 504:
         return UpstreamTimeout(f"`{provider}` timed out: {message}", retry_after_s=retry_after_s)
     if status >= 500:

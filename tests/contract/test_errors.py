@@ -134,7 +134,7 @@ def test_keys_are_asked_for_when_they_are_on(
 UPSTREAM_FAILURES: list[tuple[Any, type[openai.APIStatusError], int, str]] = [
     (Error(400, "bad parameter", code="invalid_value"), openai.BadRequestError, 400, "invalid_value"),
     (Error(429, "slow down", retry_after=7), openai.RateLimitError, 429, "rate_limit_exceeded"),
-    (Error(401, "who are you"), openai.InternalServerError, 502, "bad_upstream_answer"),
+    (Error(401, "who are you"), openai.InternalServerError, 502, "upstream_credentials_refused"),
     (Error(500, "broken"), openai.InternalServerError, 503, "upstream_unavailable"),
     (DropConnection(), openai.InternalServerError, 503, "upstream_unavailable"),
     (Garbage(), openai.InternalServerError, 502, "bad_upstream_answer"),
