@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -21,6 +21,21 @@ OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDP
 _SHUTDOWN_S = 3.0
 
 
+class _Resource(Resource):
+    """A resource that knows its hash: the exporter asks for it with every span, and the SDK dumps JSON each time."""
+
+    _hash: int
+
+    @classmethod
+    def of(cls, resource: Resource) -> Self:
+        found = cls(resource.attributes, resource.schema_url)
+        found._hash = Resource.__hash__(resource)
+        return found
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 class Tracing:
     """The tracing of one process: what the standard variables say about sampling, resource and export.
 
@@ -28,7 +43,7 @@ class Tracing:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ, service: str = "pointsman-gateway") -> None:
-        resource = Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", service)})
+        resource = _Resource.of(Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", service)}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.processor: SpanProcessor | None = None
         """Takes finished spans; None when nobody listens."""
