@@ -60,10 +60,10 @@ def train(options: argparse.Namespace) -> None:
     """Run every step for parsed options; see `main` for their meaning."""
     parts = read_task(options.data / "tasks" / options.task)
     split = split_task(parts, read_hold_out(options.data / "holdout_hashes.txt.gz"))
-    if options.lexicon:
-        split.train.extend(read_lexicon(options.lexicon))
+    lexicon = read_lexicon(options.lexicon) if options.lexicon else []
     sizes = {part.name: len(getattr(split, part.name)) for part in dataclasses.fields(Split)}
-    log.info("rows: %s", sizes)
+    log.info("rows: %s, words: %d", sizes, len(lexicon))
+    split.train.extend(lexicon)
     labels = tuple(sorted({example.label for example in split.train}))
     facts = facts_of(options.task, labels)
     recipe = _recipe(options, facts.joined_share)
@@ -89,7 +89,9 @@ def train(options: argparse.Namespace) -> None:
         foreign_words=facts.foreign_words,
     )
     report.write_specialist(options.out, trainer.network, card)
-    report.write_card(options.out, options.task, card, facts, recipe, sizes, evaluations)
+    report.write_card(
+        options.out, card, facts, report.Run(options.task, recipe, sizes, len(lexicon)), evaluations
+    )
     for evaluation in evaluations:
         log.info(
             "%s; baselines %s; coverage %s", evaluation.held_out, evaluation.baselines, evaluation.coverage

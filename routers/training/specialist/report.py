@@ -36,6 +36,17 @@ class Evaluation:
     """Share of the texts kept, most confident first -> accuracy on them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one training read, besides the facts of its task."""
+
+    task: str
+    recipe: Recipe
+    sizes: Mapping[str, int]
+    """Rows of each part of the data, without the lexicon."""
+    lexicon_words: int
+
+
 def evaluate(
     data: str,
     logits: NDArray[np.float64],
@@ -88,32 +99,46 @@ def digest(path: Path) -> str:
 
 
 def write_card(
-    folder: Path,
-    task: str,
-    card: SpecialistCard,
-    facts: TaskFacts,
-    recipe: Recipe,
-    sizes: Mapping[str, int],
-    evaluations: Sequence[Evaluation],
+    folder: Path, card: SpecialistCard, facts: TaskFacts, run: Run, evaluations: Sequence[Evaluation]
 ) -> None:
     """Write `CARD.md`: what it is, data, figures with intervals beside baselines, recipe, reproduce command."""
-    names = list(evaluations[0].baselines)
-    lines = [
+    lines = [*_introduction(card, facts, run), *_figures(card, evaluations), *_reproduction(run)]
+    (folder / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _introduction(card: SpecialistCard, facts: TaskFacts, run: Run) -> list[str]:
+    sizes = ", ".join(f"{name.replace('_', ' ')} {size}" for name, size in run.sizes.items())
+    lexicon = f"\nand the {run.lexicon_words} clearest words of a polarity lexicon (VADER's: MIT licence)"
+    return [
         f"# Specialist `{card.name}`",
         "",
         f"{card.description} Labels: {', '.join(card.labels[:20])}{' …' if len(card.labels) > 20 else ''}.",
         "",
-        f"A LoRA adapter (rank {recipe.rank}) and a linear head on mean pooling over `{card.base}`",
+        f"A LoRA adapter (rank {run.recipe.rank}) and a linear head on mean pooling over `{card.base}`",
         f"(`model.safetensors` SHA-256 `{card.base_sha256}`). Licence of these weights: {card.licence}.",
         "",
         "## Data",
         "",
         facts.data_note,
         "",
-        "Rows after dropping duplicates, contradictions and texts on the hold-out list: "
-        + ", ".join(f"{name.replace('_', ' ')} {size}" for name, size in sizes.items())
-        + ". Every text is read as the corpus spells it or with typed spacing, at even odds.",
+        "Rows after dropping duplicates, contradictions and texts on the hold-out list:",
+        f"{sizes}{lexicon if run.lexicon_words else ''}.",
+        "Every text is read as the corpus spells it or with typed spacing, at even odds.",
         "",
+    ]
+
+
+def _figures(card: SpecialistCard, evaluations: Sequence[Evaluation]) -> list[str]:
+    names = list(evaluations[0].baselines)
+    rows = [
+        f"| {e.held_out.data} | {e.held_out.rows} | {e.held_out.accuracy:.3f} "
+        f"({e.held_out.interval[0]:.3f}-{e.held_out.interval[1]:.3f}) | {e.held_out.macro_f1:.3f} "
+        f"| {e.held_out.calibration_error:.3f} | {e.coverage['0.8']:.3f} | "
+        + " | ".join(f"{e.baselines[name]:.3f}" for name in names)
+        + " |"
+        for e in evaluations
+    ]
+    return [
         "## Figures",
         "",
         "Accuracy with its 95 % bootstrap interval; ECE is the expected calibration error (15 bins). The",
@@ -122,25 +147,22 @@ def write_card(
         "",
         f"| texts | rows | accuracy | macro F1 | ECE | most confident 80 % | {' | '.join(names)} |",
         "|---|---|---|---|---|---|" + "---|" * len(names),
-    ]
-    for e in evaluations:
-        h = e.held_out
-        lines.append(
-            f"| {h.data} | {h.rows} | {h.accuracy:.3f} ({h.interval[0]:.3f}-{h.interval[1]:.3f}) | {h.macro_f1:.3f} "
-            f"| {h.calibration_error:.3f} | {e.coverage['0.8']:.3f} | "
-            + " | ".join(f"{e.baselines[name]:.3f}" for name in names)
-            + " |"
-        )
-    lines += [
+        *rows,
         "",
+    ]
+
+
+def _reproduction(run: Run) -> list[str]:
+    lexicon = " --lexicon vader_lexicon.txt" if run.lexicon_words else ""
+    origin = ["The lexicon is the file of that name in `vaderSentiment==3.3.2`."] if run.lexicon_words else []
+    return [
         "## Reproduce",
         "",
         "```",
-        f"python -m routers.training.specialist --data DIR --base DIR --out DIR --task {task}",
+        f"python -m routers.training.specialist --data DIR --base DIR --out DIR --task {run.task}{lexicon}",
         "```",
         "",
         "`DIR`s: the folder with `tasks/` and `holdout_hashes.txt.gz`, the encoder's, and the one to write.",
-        f"One thread makes it deterministic on one machine. Recipe: `{json.dumps(asdict(recipe))}`",
-        "",
+        *origin,
+        f"One thread makes it deterministic on one machine. Recipe: `{json.dumps(asdict(run.recipe))}`",
     ]
-    (folder / "CARD.md").write_text("\n".join(lines), encoding="utf-8")
