@@ -1,1 +1,1 @@
-"""`pointsman bench`: what one request costs, measured against a mock upstream and named peers."""
+"""`pointsman bench`: what a request costs beside a mock upstream and named peers, and how well it is routed."""

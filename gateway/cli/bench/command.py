@@ -10,12 +10,17 @@ from typing import Annotated
 
 import typer
 
-bench_app = typer.Typer(help="Measure what a request costs.", no_args_is_help=True)
+from gateway.cli.bench.routing import routing
+
+bench_app = typer.Typer(help="Measure what a request costs, and how well it is routed.", no_args_is_help=True)
 
 
 @bench_app.callback()
 def bench() -> None:
-    """Measure what a request costs."""
+    """Measure what a request costs, and how well it is routed."""
+
+
+bench_app.command()(routing)
 
 
 @bench_app.command()
