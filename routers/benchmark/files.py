@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os.path
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,7 +96,7 @@ def read_benchmark(
         raise BenchmarkError(f"no row has outcomes of both `{weak_name}` and `{strong_name}`")
     positions, low_values, high_values = zip(*kept, strict=True)
     return Benchmark(
-        name=" + ".join(stem(file) for file in files),
+        name=_name(files),
         weak_name=weak_name,
         strong_name=strong_name,
         ids=tuple(_id(rows[i], i) for i in positions),
@@ -124,6 +125,15 @@ def read_rows(file: Path) -> list[Row]:
 def stem(file: Path) -> str:
     """The file's name without its endings."""
     return file.name.split(".")[0]
+
+
+def _name(files: Sequence[Path]) -> str:
+    """The file's name, or what the names of several begin with."""
+    stems = [stem(file) for file in files]
+    if len(stems) == 1:
+        return stems[0]
+    shared = os.path.commonprefix(stems)  # noqa: RUF071 - shared characters are meant, these are no paths
+    return f"{shared.rstrip('_-') or stems[0]}, {len(stems)} files"
 
 
 def _csv_rows(file: Path, text: str) -> list[Row]:

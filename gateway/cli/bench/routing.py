@@ -121,19 +121,19 @@ def _routing(
     from routers.benchmark.published import routellm_table
     from routers.benchmark.report import measure
 
-    measured, scored = _scored(benchmark, plan)
+    version, measured, scored = _scored(benchmark, plan)
     report = measure(measured, scored, prices=prices, draws=draws, seed=plan.seed)
     published = routellm_table(benchmark.name)
     if plot is not None:
         save_plot(report, plot)
     if as_json:
-        print(json.dumps(routing_tables.as_json(report, published), indent=2, ensure_ascii=False))
+        print(json.dumps(routing_tables.as_json(report, published, version), indent=2, ensure_ascii=False))
     else:
-        routing_tables.show(report, published, routing_tables.console())
+        routing_tables.show(report, published, version, routing_tables.console())
 
 
-def _scored(benchmark: Benchmark, plan: _Plan) -> tuple[Benchmark, list[Scored]]:
-    """The rows that are measured, and each router's scores of them."""
+def _scored(benchmark: Benchmark, plan: _Plan) -> tuple[str, Benchmark, list[Scored]]:
+    """The classifier's version, the rows that are measured, and each router's scores of them."""
     from routers.artifact import ArtifactError
     from routers.benchmark import contenders
     from routers.benchmark.errors import BenchmarkError
@@ -148,8 +148,9 @@ def _scored(benchmark: Benchmark, plan: _Plan) -> tuple[Benchmark, list[Scored]]
         *contenders.file_routers(plan.scores, benchmark, plan.scores_mode),
     ]
     if plan.adapt is not None:
-        return contenders.adapted(classifier, benchmark, scored, plan.adapt, seed=plan.seed)
-    return benchmark, [*scored, *contenders.subject_router(benchmark, seed=plan.seed)]
+        adapted = contenders.adapted(classifier, benchmark, scored, plan.adapt, seed=plan.seed)
+        return classifier.version, *adapted
+    return classifier.version, benchmark, [*scored, *contenders.subject_router(benchmark, seed=plan.seed)]
 
 
 def _arena(file: Path, *, as_json: bool) -> None:

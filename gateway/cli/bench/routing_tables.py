@@ -22,10 +22,11 @@ _MODES: Final[tuple[tuple[Mode, str], ...]] = (
 _WIDTH: Final = 110
 
 
-def as_json(report: Report, published: PublishedTable | None) -> dict[str, Any]:
-    """The report and the published table, of JSON types only."""
+def as_json(report: Report, published: PublishedTable | None, classifier: str) -> dict[str, Any]:
+    """The version of the classifier, the report and the published table, of JSON types only."""
     comparable = published is not None and published.matches(report.rows, report.weak, report.strong)
     return {
+        "classifier": classifier,
         **asdict(report),
         "published": None if published is None else {**asdict(published), "same_rows_and_models": comparable},
     }
@@ -37,12 +38,13 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=max(plain.width, _WIDTH))
 
 
-def show(report: Report, published: PublishedTable | None, console: Console) -> None:
+def show(report: Report, published: PublishedTable | None, classifier: str, console: Console) -> None:
     """Print what was measured on, then for each mode our figures and the published ones."""
     left_out = "".join(f", {count:,} left out as {reason}" for reason, count in report.left_out.items())
     console.print(
         f"{report.benchmark}: {report.rows:,} rows{left_out}\n"
-        f"always {report.weak_model} {report.weak:.4f}, always {report.strong_model} {report.strong:.4f}\n"
+        f"always {report.weak_model} {report.weak:.4f}, always {report.strong_model} {report.strong:.4f};"
+        f" classifier {classifier}\n"
         f"below each figure its 95 % interval: paired bootstrap, {report.draws:,} draws, seed {report.seed};"
         " for random over its orders\n"
         "bins: APGR by RouteLLM's thresholds; CPT, calls and cost saved at 95 % of strong quality in percent",

@@ -58,6 +58,7 @@ def test_routellm_csv_with_a_boolean_column_a_model(tmp_path) -> None:
             f',prompt,mistralai/Mixtral,gpt-4\n0,"a ""quoted"", long\nquestion",{right},True\n'
         )
     found = read_benchmark([tmp_path / "mmlu_anatomy.csv", tmp_path / "mmlu_law.csv"])
+    assert found.name == "mmlu, 2 files"
     assert (found.weak_name, found.strong_name) == ("mistralai/Mixtral", "gpt-4")
     assert found.weak.tolist() == [0.0, 1.0]
     assert found.subjects == ("mmlu_anatomy", "mmlu_law")

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from routers.classifier import RequestClassifier
 
 QUESTIONS = (
     "What is 2 + 2?",
@@ -59,6 +60,7 @@ def test_json_has_every_router_with_intervals_by_mode(outcomes) -> None:
     for line in report["lines"]:
         assert line["apgr"]["low"] <= line["apgr"]["value"] <= line["apgr"]["high"]
     assert report["published"] is None
+    assert report["classifier"] == RequestClassifier.load().version
 
 
 def test_tables_keep_the_modes_apart(outcomes) -> None:
