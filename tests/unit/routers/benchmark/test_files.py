@@ -90,6 +90,13 @@ def test_naming_one_of_two_models_settles_the_other(tmp_path) -> None:
     assert (found.weak_name, found.strong_name) == ("b", "a")
 
 
+def test_a_line_ends_at_a_line_feed_alone(tmp_path) -> None:
+    """The separators that Unicode knows besides may stand inside a prompt."""
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"prompt": "one\u2028two\u0085three", "a": 0, "b": 1}\n', encoding="utf-8")
+    assert read_benchmark([file]).prompts == ("one\u2028two\u0085three",)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -47,6 +47,9 @@ def test_cost_saved_follows_from_the_calls_at_that_quality() -> None:
     assert calls["mine"].saved95.value == pytest.approx(0.95 * 0.9)
     assert calls["random"].share95.value == pytest.approx(0.5)
     assert calls["random"].saved95.value == pytest.approx(0.5 * 0.9)
+    for name in ("mine", "random"):
+        saved = calls[name].saved95
+        assert saved.low < saved.value < saved.high
 
 
 def test_a_weak_model_that_is_good_enough_needs_no_strong_call() -> None:
