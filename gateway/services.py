@@ -22,7 +22,7 @@ from gateway.health import Health
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
 from gateway.record import Recorder
-from gateway.records.store import SqlRecordStore
+from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
@@ -55,9 +55,15 @@ class Services:
     cache: Cache | None
     executors: tuple[OpenAIExecutor | LiteLLMExecutor, ...]
 
+    async def prepare(self) -> None:
+        """Open what has to be there before the first request; raises `StartupError`."""
+        try:
+            await self.records.start()
+        except StoreUnusable as error:
+            raise StartupError([_unusable(error)]) from error
+
     async def run(self) -> AsyncIterator[None]:
-        """Start what runs in the background, yield, and stop it in the reverse order."""
-        await self.records.start()
+        """Start what runs in the background, yield, and stop it in the reverse order. `prepare` comes first."""
         watcher = asyncio.create_task(self.policy.watch(), name="policy-watch")
         try:
             yield
@@ -116,7 +122,10 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     metrics = Metrics()
     loaded = load_all(settings, metrics, environ, host)
     tracing = Tracing(environ)
-    records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
+    try:
+        records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
+    except StoreUnusable as error:
+        raise StartupError([_unusable(error)]) from error
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
     pipeline = Pipeline(
@@ -161,6 +170,10 @@ def _cache(settings: Settings) -> Cache | None:
 
         return RedisCache(settings.redis_url.get_secret_value(), settings.redis_timeout_ms)
     return MemoryCache(settings.cache_entries) if settings.cache_entries else None
+
+
+def _unusable(error: StoreUnusable) -> Finding:
+    return Finding("error", "environment", 1, 1, str(error))
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.errors import StartupError
+from policies.findings import Finding, quote
 
 _Path = Annotated[Path, AfterValidator(Path.expanduser)]
 
@@ -59,3 +62,24 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'records.db'}"
+
+
+def load_settings() -> Settings:
+    """The settings of the environment; raises `StartupError` with everything that is wrong with them."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False)
+    raise StartupError(
+        [
+            Finding(
+                "error",
+                "environment",
+                1,
+                1,
+                f"`POINTSMAN_{str(error['loc'][0]).upper()}` is {quote(error['input'])}: "
+                f"{error['msg'][:1].lower()}{error['msg'][1:].rstrip('.')}",
+            )
+            for error in errors
+        ]
+    )

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.output import stop_on_findings
-
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
@@ -35,8 +33,7 @@ def gateway(
     from gateway.cli.startup import read_settings
 
     settings = read_settings(policy, config)
-    with stop_on_findings():
-        uvloop.run(_serve(settings, host, port, fd))
+    uvloop.run(_serve(settings, host, port, fd))
 
 
 async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> None:
@@ -49,6 +46,7 @@ async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> No
     configure(settings.log_level)
     listener = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     services = build(settings, host=host)
+    await services.prepare()
     options = uvicorn.Config(
         create_app(services),
         log_config=None,

@@ -7,6 +7,7 @@ import typer
 from gateway.cli.bench.command import bench_app
 from gateway.cli.gateway import gateway
 from gateway.cli.models import models_app
+from gateway.cli.output import stop_on_findings
 from gateway.cli.route import route
 from gateway.cli.serve import serve
 from gateway.cli.worker import worker
@@ -26,7 +27,8 @@ app.add_typer(bench_app, name="bench")
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    with stop_on_findings():
+        app()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.settings import Settings
+from gateway.settings import load_settings
 from routers.catalogue import CatalogueError, is_present, pull, read_catalogue
 from routers.hub import PREFIX, pull_from_hub
 
@@ -16,7 +16,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List and fetch the weights 
 @models_app.command("list")
 def list_models() -> None:
     """Show the catalogue and what of it is on this machine."""
-    model_dir = Settings().model_dir
+    model_dir = load_settings().model_dir
     catalogue = read_catalogue()
     width = max(map(len, catalogue))
     for name, entry in catalogue.items():
@@ -30,7 +30,7 @@ def pull_models(
     names: Annotated[list[str], typer.Argument(help="Names from `pointsman models list`, or hf:ORG/NAME.")],
 ) -> None:
     """Download models into the model directory; those of the catalogue are checked against their SHA-256."""
-    model_dir = Settings().model_dir
+    model_dir = load_settings().model_dir
     for name in names:
         try:
             (pull_from_hub if name.startswith(PREFIX) else pull)(name, model_dir, typer.echo)

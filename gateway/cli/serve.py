@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.gateway import listen
-from gateway.cli.output import stop_on_findings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -43,8 +42,7 @@ def serve(
 
     settings = read_settings(policy, config)
     configure(settings.log_level)
-    with stop_on_findings():
-        plan = check(settings, host)
+    plan = check(settings, host)
     try:
         listener = listen(host, port)
     except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.services import SHIPPED_POLICY, load_all
-from gateway.settings import Settings
+from gateway.settings import Settings, load_settings
 from gateway.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class StartPlan:
 
 def read_settings(policy: Path | None, config: Path | None) -> Settings:
     """Settings of the environment, with the files that the command line names."""
-    settings = Settings()
+    settings = load_settings()
     given = {"policy": policy or settings.policy, "config": config or settings.config}
     return settings.model_copy(update=given)
 

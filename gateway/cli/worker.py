@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.settings import Settings
+from gateway.settings import load_settings
 
 
 def worker(
@@ -24,7 +24,7 @@ def worker(
     from gateway.worker.models import ModelSpec
     from gateway.worker.serve import AddressTaken, serve
 
-    settings = Settings()
+    settings = load_settings()
     try:
         specs = [ModelSpec.parse(text) for text in model]
     except ValueError as error:

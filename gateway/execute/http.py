@@ -32,7 +32,7 @@ class OpenAIExecutor:
     def __init__(self, *, max_connections: int = 512) -> None:
         self._max_connections = max_connections
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._timeouts: dict[tuple[float, bool], aiohttp.ClientTimeout] = {}
 
     async def open(self, call: Call, step: Step, endpoint: Endpoint, trace: str | None) -> Answer:
         session, base = self._session(str(endpoint.url))
@@ -41,7 +41,7 @@ class OpenAIExecutor:
                 f"{base}/chat/completions",
                 data=_body(call, endpoint),
                 headers=_headers(endpoint, trace),
-                timeout=self._timeout(step.timeout_s),
+                timeout=self._timeout(step.timeout_s, stream=call.stream),
                 allow_redirects=False,
             )
             if response.status != 200:
@@ -86,11 +86,16 @@ class OpenAIExecutor:
             self._sessions[path] = session
         return session, "http://worker/v1" if path else url
 
-    def _timeout(self, total_s: float) -> aiohttp.ClientTimeout:
-        timeout = self._timeouts.get(total_s)
+    def _timeout(self, limit_s: float, *, stream: bool) -> aiohttp.ClientTimeout:
+        """A whole answer has to be complete within the limit; of a stream, each piece has to follow within it."""
+        timeout = self._timeouts.get((limit_s, stream))
         if timeout is None:
-            timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=min(_CONNECT_TIMEOUT_S, total_s))
-            self._timeouts[total_s] = timeout
+            timeout = aiohttp.ClientTimeout(
+                total=None if stream else limit_s,
+                sock_read=limit_s if stream else None,
+                sock_connect=min(_CONNECT_TIMEOUT_S, limit_s),
+            )
+            self._timeouts[limit_s, stream] = timeout
         return timeout
 
 

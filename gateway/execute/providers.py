@@ -60,7 +60,7 @@ class LiteLLMExecutor:
             raise UpstreamTimeout(f"`{endpoint.provider}` did not answer in {step.timeout_s:g} s.") from None
         except Exception as error:  # litellm raises a class per provider
             raise _failure(endpoint.provider, error) from error
-        read = _read_stream(endpoint.provider, result, call) if call.stream else _read_whole(result)
+        read = _read_stream(endpoint.provider, result, call, step) if call.stream else _read_whole(result)
         return Answer(model=endpoint.model, provider=endpoint.provider, deltas=read)
 
     async def close(self) -> None:
@@ -107,13 +107,20 @@ async def _read_whole(result: _Model) -> AsyncGenerator[Delta, None]:
 
 
 async def _read_stream(
-    provider: str, result: AsyncIterator[_Model], call: Call
+    provider: str, result: AsyncIterator[_Model], call: Call, step: Step
 ) -> AsyncGenerator[Delta, None]:
+    """Deltas to the end; each has to follow the one before within the step's limit."""
     try:
-        async for chunk in result:
+        while True:
+            async with asyncio.timeout(step.timeout_s):
+                chunk = await anext(result, None)
+            if chunk is None:
+                return
             yield read_event(_encode(chunk), hide_usage=not call.include_usage)
     except AttemptError:
         raise
+    except TimeoutError:
+        raise UpstreamTimeout(f"`{provider}` stopped sending for {step.timeout_s:g} s.") from None
     except Exception as error:  # its stream raises what its provider's client raises
         raise _failure(provider, error) from error
     finally:

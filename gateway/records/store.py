@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.records.models import Base, RecordRow
@@ -27,6 +27,10 @@ _QUEUE = 10_000
 _LINGER_S = 0.25
 
 
+class StoreUnusable(Exception):
+    """Records cannot be kept where the settings say; the message says why."""
+
+
 class RecordStore(Protocol):
     """Keeps rows of the `records` table."""
 
@@ -39,21 +43,38 @@ class SqlRecordStore:
     """Rows into SQLite or PostgreSQL."""
 
     def __init__(self, url: str, dropped: Callable[[int], None]) -> None:
-        self._url = make_url(url)
+        try:
+            self._url = make_url(url)
+        except ArgumentError as error:
+            raise StoreUnusable("`POINTSMAN_DATABASE_URL` is not a database URL") from error
         self._dropped = dropped
         self._queue: asyncio.Queue[Row] = asyncio.Queue(_QUEUE)
-        self._engine = create_async_engine(self._url)
+        try:
+            self._engine = create_async_engine(self._url)
+        except ModuleNotFoundError as error:
+            raise StoreUnusable(
+                f"records cannot be kept in {self._url!r}: the driver `{error.name}` is not installed"
+            ) from error
         self._writer: asyncio.Task[None] | None = None
         if self._url.get_backend_name() == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _use_wal)
 
     async def start(self) -> None:
-        """Create the table if it is not there and begin to write."""
-        if self._url.get_backend_name() == "sqlite" and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Create the table if it is not there and begin to write; raises `StoreUnusable`."""
+        try:
+            if self._url.get_backend_name() == "sqlite" and self._url.database:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                await self._create_tables()
+            except OperationalError:  # another gateway process created them at the same moment
+                await self._create_tables()
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnusable(f"records cannot be kept in {self._url!r}: {_reason(error)}") from error
+        self._writer = asyncio.create_task(self._write_forever(), name="records")
+
+    async def _create_tables(self) -> None:
         async with self._engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
-        self._writer = asyncio.create_task(self._write_forever(), name="records")
 
     def add(self, row: Row) -> None:
         try:
@@ -91,6 +112,11 @@ class SqlRecordStore:
         except (SQLAlchemyError, OSError) as error:
             log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])
             self._dropped(len(rows))
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words: the first line, without SQLAlchemy's prefix."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 def _use_wal(connection: DBAPIConnection, _: object) -> None:
