@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from routers.benchmark.curve import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from routers.benchmark.curve import Curve, Ranking
+    from routers.benchmark.curve import Curve
+    from routers.benchmark.files import Benchmark
 
     Floats = NDArray[np.float64]
 
@@ -21,15 +24,6 @@ QUALITY: Final = 0.95
 """The share of the strong model's mean outcome at which cost is compared."""
 _CELLS: Final = 2_000_000
 """Draws times rows held in memory at once."""
-
-
-class Outcomes(Protocol):
-    """What each of two models made of each row, higher is better; arrays of shape (rows,)."""
-
-    @property
-    def weak(self) -> Floats: ...
-    @property
-    def strong(self) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +74,7 @@ class Resampled:
     unusable: int
 
 
-def resampled(rankings: tuple[Ranking, ...], outcomes: Outcomes, *, draws: int, seed: int) -> Resampled:
+def resampled(rankings: tuple[Ranking, ...], benchmark: Benchmark, *, draws: int, seed: int) -> Resampled:
     """Figures of each of `rankings` on `draws` resamples of the rows.
 
     The scores stay as they are: what is resampled is the benchmark, not the training of a router.
@@ -88,27 +82,25 @@ def resampled(rankings: tuple[Ranking, ...], outcomes: Outcomes, *, draws: int, 
     """
     parts: list[list[Figures]] = [[] for _ in rankings]
     used = 0
-    gain = outcomes.strong - outcomes.weak
+    gain = benchmark.gain
     for counts in _resamples(len(gain), draws, seed):
         usable = counts[(counts * gain).sum(axis=1) > 0]
         used += len(usable)
-        weak, strong = ((usable * model).mean(axis=1) for model in (outcomes.weak, outcomes.strong))
+        weak, strong = ((usable * model).mean(axis=1) for model in (benchmark.weak, benchmark.strong))
         for part, ranking in zip(parts, rankings, strict=True):
             part.append(Figures.of(ranking.curve(gain, usable), weak, strong))
     return Resampled(tuple(Figures.joined(part) for part in parts), unusable=draws - used)
 
 
-def shuffled(outcomes: Outcomes, *, draws: int, seed: int) -> Figures:
+def shuffled(benchmark: Benchmark, *, draws: int, seed: int) -> Figures:
     """Figures of `draws` routers that send rows to the strong model in random order; the rows stay as they are."""
-    from routers.benchmark.curve import Ranking
-
-    gain = outcomes.strong - outcomes.weak
+    gain = benchmark.gain
     generator = np.random.default_rng(seed)
     ranking = Ranking.of(-np.arange(len(gain)))
     parts = []
     for size in _chunks(len(gain), draws):
         orders = generator.permuted(np.broadcast_to(gain, (size, len(gain))), axis=1)
-        weak, strong = (np.full(size, model.mean()) for model in (outcomes.weak, outcomes.strong))
+        weak, strong = (np.full(size, model.mean()) for model in (benchmark.weak, benchmark.strong))
         parts.append(Figures.of(ranking.curve(orders), weak, strong))
     return Figures.joined(parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from routers.benchmark.published import Mode
     from routers.benchmark.scoring import Classifier
 
-SUBJECT_LOOKUP = "subject lookup"
+SUBJECT_LOOKUP: Final = "subject lookup"
 
 
 def classifier_routers(
