@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from routers.ability import sigmoid, success_logits
+from routers.ability import Abilities, sigmoid, success_logits
 from routers.artifact import SHIPPED, load
 from routers.features import identifier_columns, text_features
 from routers.heads import softmax
@@ -17,11 +18,13 @@ from routers.signals import Signals
 from routers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from routers.artifact import Artifact
+    from routers.calibration import Platt
     from routers.signals import RequestText
     from routers.tokenizer import Tokens
 
@@ -48,6 +51,24 @@ class RequestClassifier:
         """Read an artifact folder, or the shipped one. Raises ArtifactError when it cannot be read."""
         return cls(load(SHIPPED if path is None else path))
 
+    def with_abilities(self, vectors: Mapping[str, NDArray[np.float32]]) -> Self:
+        """The same classifier, which also predicts the success of these models; shape (dimensions,) each.
+
+        A name that it knew stands for the new vector. `version` tells the two classifiers apart, `difficulty`
+        does not change. Raises ValueError when a vector has another length.
+        """
+        if not vectors:
+            return self
+        known = self._artifact.abilities
+        # Appended, also where the name is known: the reference model's own vector keeps giving `difficulty`,
+        # and the later one of two entries is what a mapping by name keeps.
+        more = Abilities((*known.names, *vectors), np.vstack([known.vectors, *vectors.values()]))
+        content = hashlib.sha256()
+        for name, vector in vectors.items():
+            content.update(name.encode() + b"\0" + np.asarray(vector, dtype="<f4").tobytes())
+        version = f"{self._artifact.version}+{content.hexdigest()[:8]}"
+        return type(self)(replace(self._artifact, abilities=more, version=version))
+
     @property
     def labels(self) -> Labels:
         """The task and domain names, in the order of the artifact."""
@@ -56,11 +77,16 @@ class RequestClassifier:
     @property
     def abilities(self) -> tuple[str, ...]:
         """Names of the models whose success is predicted."""
-        return self._artifact.abilities.names
+        return tuple(dict.fromkeys(self._artifact.abilities.names))
+
+    @property
+    def ability_vectors(self) -> dict[str, NDArray[np.float32]]:
+        """The vector of each of `abilities`, shape (dimensions,)."""
+        return dict(zip(self._artifact.abilities.names, self._artifact.abilities.vectors, strict=True))
 
     @property
     def version(self) -> str:
-        """Twelve hexadecimal digits that name the artifact."""
+        """Twelve hexadecimal digits that name the artifact; `+` and eight that name what was added to it."""
         return self._artifact.version
 
     def classify(self, text: RequestText) -> Signals:
@@ -85,6 +111,11 @@ class RequestClassifier:
             language=model.language(text.user),
             tokens=tokens.estimate,
         )
+
+    @property
+    def success_calibration(self) -> Platt:
+        """What makes a probability of the logit of success."""
+        return self._artifact.success
 
     def embed(self, text: RequestText) -> NDArray[np.float32]:
         """What `Abilities.place` takes: the demand of the request and its difficulty, shape (dimensions + 1,)."""
