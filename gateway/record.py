@@ -59,20 +59,20 @@ def row(outcome: Outcome, classifier_version: str) -> Row:
         "trace_id": outcome.trace_id,
         "tenant": call.caller.tenant,
         "key": call.caller.key,
-        "model_asked": call.model[:256],
+        "model_asked": _fit(call.model, 256),
         "stream": call.stream,
         "status": outcome.status,
         "http_status": outcome.http_status,
         "error_code": outcome.error_code,
-        "finish_reason": outcome.finish_reason,
+        "finish_reason": _fit(outcome.finish_reason, 32) if outcome.finish_reason else None,
         "policy_version": outcome.policy_version,
         "classifier_version": classifier_version,
         "rule": outcome.rule,
         "propensity": decision.propensity if decision else 1.0,
         "steps": [step.target for step in decision.plan.steps] if decision else [],
-        "target": outcome.target,
-        "model": outcome.model,
-        "degraded": outcome.degraded,
+        "target": _fit(outcome.target, 64),
+        "model": _fit(outcome.model, 256),
+        "degraded": _fit(outcome.degraded, 64) if outcome.degraded else None,
         "cache": outcome.cache,
         "confidence": outcome.confidence,
         "signals": _signals(outcome.signals) if outcome.signals else None,
@@ -87,6 +87,11 @@ def row(outcome: Outcome, classifier_version: str) -> Row:
         "total_ms": outcome.total_ms,
         "degradations": list(outcome.degradations),
     }
+
+
+def _fit(text: str, width: int) -> str:
+    """Text as every database takes it: PostgreSQL refuses a whole batch for one NUL or one string too long."""
+    return text.replace("\x00", "")[:width]
 
 
 def _signals(signals: Signals) -> dict[str, object]:

@@ -1,0 +1,55 @@
+"""Tracing starts and ends with the process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.telemetry.setup import OTLP_ENDPOINTS, Tracing
+from gateway.telemetry.spans import Spans
+from gateway.types import Outcome
+from tests.unit.gateway.build import call
+
+if TYPE_CHECKING:
+    from tests.fake_collector import FakeCollector
+
+
+def one_trace(tracing):
+    trace = Spans(tracing).begin(call())
+    trace.end(Outcome(call(), "ok", "off"), time.time_ns())
+    return trace.trace_id
+
+
+@pytest.fixture
+def exporting(collector: FakeCollector, monkeypatch: pytest.MonkeyPatch) -> FakeCollector:
+    """The standard variables, which the exporter itself reads, point to a collector."""
+    monkeypatch.setenv(OTLP_ENDPOINTS[1], collector.endpoint)
+    return collector
+
+
+def test_shutdown_exports_what_is_left(exporting):
+    """The last request before a stop is not lost."""
+    tracing = Tracing()
+    trace_id = one_trace(tracing)
+    assert tracing.shutdown()
+    assert [span.trace_id for span in exporting.spans()] == [trace_id]
+
+
+def test_shutdown_ends_in_time_without_a_collector_that_answers(exporting):
+    """A collector that accepts and never answers costs seconds, not the grace period of the process."""
+    exporting.mode = "black_hole"
+    tracing = Tracing()
+    one_trace(tracing)
+    started = time.monotonic()
+    assert not tracing.shutdown(deadline_s=0.3)
+    assert time.monotonic() - started < 1.5
+
+
+def test_without_a_collector_there_are_ids_and_no_export():
+    """Response headers and records name a trace either way."""
+    tracing = Tracing({})
+    assert tracing.processor is None
+    assert len(one_trace(tracing)) == 32
+    assert tracing.shutdown()
