@@ -9,15 +9,15 @@ from policies.engine import decide as decide_facts
 from policies.facts import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from gateway.live import LivePolicy
     from gateway.types import Call
     from policies.decision import Decision
-    from policies.model import Policy
+    from policies.model import Policy, Target
     from routers.signals import Signals
 
-# What a target is taken to be able to do until the policy says so with `ability:`.
+# What a target is taken to be able to do until it is calibrated or the policy says so with `ability:`.
 _FALLBACK_SUCCESS = {"specialist": 0.5, "local": 0.5, "upstream": 0.9}
 
 
@@ -56,6 +56,13 @@ def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
     )
 
 
+def ability_of(name: str, target: Target, known: Container[str]) -> str | None:
+    """The ability vector that stands for a target: its own where there is one of its name, else `ability:`."""
+    if name in known:
+        return name
+    return target.ability if target.ability is not None and target.ability in known else None
+
+
 def target_success(policy: Policy, signals: Signals) -> Mapping[str, float]:
     """For each target the probability of an acceptable answer, by the ability vector that stands for it.
 
@@ -63,9 +70,9 @@ def target_success(policy: Policy, signals: Signals) -> Mapping[str, float]:
     """
     found: dict[str, float] = {}
     for name, target in policy.targets.items():
-        known = signals.success.get(target.ability) if target.ability else None
-        if known is not None:
-            found[name] = known
+        ability = ability_of(name, target, signals.success)
+        if ability is not None:
+            found[name] = signals.success[ability]
         elif target.kind == "local":
             found[name] = 1.0 - signals.difficulty
         else:

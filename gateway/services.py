@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,17 @@ from gateway.telemetry.spans import Spans
 from policies.findings import Finding
 from policies.labels import Labels
 from routers.artifact import ArtifactError
-from routers.classifier import RequestClassifier
+from routers.placed import PlacedAbilities, PlacedError, with_placed
+from routers.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from gateway.cache.base import Cache
     from gateway.settings import Settings
+    from routers.classifier import RequestClassifier
 
+log = logging.getLogger("pointsman.classifier")
 SHIPPED_POLICY = Path(policies.__file__).parent / "library" / "default.yaml"
 
 
@@ -99,7 +103,7 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
     if isinstance(config, list):
         findings += config
         config = GatewayConfig()
-    classifier = load_classifier()
+    classifier = load_classifier(settings)
     catalogue = Catalogue(config.upstreams, environ, settings.worker_url)
     path = settings.policy or SHIPPED_POLICY
     try:
@@ -150,12 +154,20 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     )
 
 
-def load_classifier() -> RequestClassifier:
-    """The shipped classifier; `StartupError` when its artifact is damaged."""
+def load_classifier(settings: Settings) -> RequestClassifier:
+    """The classifier in force with every ability placed for it; `StartupError` when a file is damaged.
+
+    In force is the version last learnt in this data directory, else the shipped one. An ability that was placed
+    for another version is left out and said so in the log: its target is taken for what it was before.
+    """
     try:
-        return RequestClassifier.load()
-    except ArtifactError as error:
+        classifier = Versions.of(settings.data_dir).load()
+        placed = PlacedAbilities.read(settings.data_dir)
+    except (ArtifactError, PlacedError) as error:
         raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
+    for sentence in placed.refused(classifier.version).values():
+        log.warning(sentence)
+    return with_placed(classifier, placed)
 
 
 def policy_labels(classifier: RequestClassifier) -> Labels:

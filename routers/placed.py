@@ -8,9 +8,13 @@ import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from routers.classifier import RequestClassifier
 
 FILE: Final = "abilities.json"
 FORMAT: Final = 1
@@ -89,6 +93,18 @@ class PlacedAbilities:
             for ability in self.abilities
             if ability.name not in known
         }
+
+
+def with_placed(classifier: RequestClassifier, placed: PlacedAbilities) -> RequestClassifier:
+    """The classifier that also knows what was placed for its version. Raises `PlacedError`."""
+    vectors = {
+        name: np.array(ability.vector, dtype=np.float32)
+        for name, ability in placed.of(classifier.version).items()
+    }
+    try:
+        return classifier.with_abilities(vectors)
+    except ValueError as error:
+        raise PlacedError(f"{FILE} is damaged ({error}); restore it, or delete it and {_AGAIN}") from error
 
 
 def replace_text(path: Path, text: str) -> None:
