@@ -157,17 +157,24 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
 def load_classifier(settings: Settings) -> RequestClassifier:
     """The classifier in force with every ability placed for it; `StartupError` when a file is damaged.
 
-    In force is the version last learnt in this data directory, else the shipped one. An ability that was placed
-    for another version is left out and said so in the log: its target is taken for what it was before.
+    An ability that was placed for another version is left out and the log says so: its target is taken for
+    what it was before.
     """
-    try:
-        classifier = Versions.of(settings.data_dir).load()
-        placed = PlacedAbilities.read(settings.data_dir)
-    except (ArtifactError, PlacedError) as error:
-        raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
+    classifier, placed = load_versions(settings)
     for sentence in placed.refused(classifier.version).values():
         log.warning(sentence)
-    return with_placed(classifier, placed)
+    try:
+        return with_placed(classifier, placed)
+    except PlacedError as error:
+        raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
+
+
+def load_versions(settings: Settings) -> tuple[RequestClassifier, PlacedAbilities]:
+    """The version last learnt in this data directory, else the shipped one, and all that was ever placed there."""
+    try:
+        return Versions.of(settings.data_dir).load(), PlacedAbilities.read(settings.data_dir)
+    except (ArtifactError, PlacedError) as error:
+        raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
 
 
 def policy_labels(classifier: RequestClassifier) -> Labels:

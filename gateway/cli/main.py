@@ -10,6 +10,7 @@ from gateway.cli.models import models_app
 from gateway.cli.output import stop_on_findings
 from gateway.cli.route import route
 from gateway.cli.serve import serve
+from gateway.cli.targets import targets_app
 from gateway.cli.worker import worker
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 for command in (serve, gateway, worker, route):
     app.command()(command)
 app.add_typer(models_app, name="models")
+app.add_typer(targets_app, name="targets")
 app.add_typer(bench_app, name="bench")
 
 
