@@ -142,7 +142,7 @@ def vary(examples: Sequence[Example], *, joined_share: float, seed: int) -> Iter
     `joined_share` of the texts get a second text of the same label and source appended, because reviews
     have several sentences and the corpora mostly one.
     """
-    draw = random.Random(seed)  # noqa: S311 - augmentation, not cryptography
+    draw = random.Random(seed)
     groups: dict[tuple[str, str], list[str]] = {}
     for example in examples:
         groups.setdefault((example.label, example.source), []).append(example.text)

@@ -146,7 +146,7 @@ class Trainer:
             (self._tokenise(text), self._index[label])
             for text, label in vary(examples, joined_share=recipe.joined_share, seed=seed)
         ]
-        draw = random.Random(seed)  # noqa: S311 - shuffling, not cryptography
+        draw = random.Random(seed)
         draw.shuffle(rows)
         chunk = recipe.batch * 20
         batches = []
