@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-law = settings(deadline=None, max_examples=80)
+law = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 """Machines that run tests are shared: an example may take long without anything being wrong."""
 
 # JSON has no half of a surrogate pair, and no server sends one.

@@ -36,9 +36,11 @@ class Script:
         self.opened: list[str] = []
         self.at_s: list[float] = []
         self.closed: list[str] = []
+        self.closed_before: list[list[str]] = []
 
     async def open(self, call, step, endpoint, trace):
         self.opened.append(step.target)
+        self.closed_before.append(list(self.closed))
         self.at_s.append(time.monotonic())
         item = self.items.pop(0)
         if isinstance(item, BaseException):
@@ -116,10 +118,10 @@ async def test_a_step_that_gives_no_answer_makes_room_for_the_next(first, status
 
 
 async def test_an_answer_that_is_not_released_is_closed():
-    """Closing is what stops the work behind it."""
+    """Before the next step is asked: closing is what stops the work behind it."""
     script = Script(answers(ROLE, BadCompletion("x")), answers(ROLE), answers())
     await climb(script, plan("garbage", "empty", "good"))
-    assert script.closed == ["garbage", "empty"]
+    assert script.closed_before == [[], ["garbage"], ["garbage", "empty"]]
 
 
 async def test_an_answer_without_confidence_is_released():
