@@ -37,6 +37,7 @@ class Script:
         self.at_s: list[float] = []
         self.closed: list[str] = []
         self.closed_before: list[list[str]] = []
+        self.held: list[object] = []
 
     async def open(self, call, step, endpoint, trace):
         self.opened.append(step.target)
@@ -46,7 +47,9 @@ class Script:
         if isinstance(item, BaseException):
             raise item
         deltas, confidence = item
-        return Answer(endpoint.model, endpoint.provider, self._read(step.target, deltas), confidence)
+        reading = self._read(step.target, deltas)
+        self.held.append(reading)  # else the garbage collector would close it
+        return Answer(endpoint.model, endpoint.provider, reading, confidence)
 
     async def close(self):
         """Nothing is held."""
