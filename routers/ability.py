@@ -66,13 +66,11 @@ class Abilities:
 class AbilityHead:
     """Maps an input vector to the embedding that abilities are scored against."""
 
-    hidden: Dense
     output: Dense
 
     def __call__(self, x: Floats) -> Floats:
         """The embedding [a(q), b(q)], shape (dimensions + 1,); the first demand is the constant 1."""
-        raw = self.output(np.maximum(self.hidden(x), 0.0))
-        return np.concatenate([np.ones(1, dtype=np.float32), raw])
+        return np.concatenate([np.ones(1, dtype=np.float32), self.output(x)])
 
 
 def success_logits(vectors: Floats, embedding: Floats) -> Floats:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from routers.ability import Abilities, AbilityHead
 from routers.calibration import Platt
-from routers.encoder import Encoder, QuantisedRows
+from routers.encoder import Encoder, QuantisedColumns, QuantisedRows
 from routers.heads import Dense, LabelHeads, Standardiser
 from routers.language import LanguageHead
 
@@ -87,10 +87,9 @@ def digest(folder: Path) -> str:
     return content.hexdigest()[:12]
 
 
-def quantised_tensors(name: str, table: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def table_tensors(name: str, table: QuantisedRows | QuantisedColumns) -> dict[str, NDArray[Any]]:
     """The tensors under which an embedding table is stored."""
-    quantised = QuantisedRows.of(table)
-    return {f"{name}.rows": quantised.rows, f"{name}.scales": quantised.scales}
+    return {f"{name}.rows": table.rows, f"{name}.scales": table.scales}
 
 
 def dense_tensors(
@@ -119,10 +118,14 @@ def _assemble(
         tasks=tuple(config["tasks"]),
         domains=tuple(config["domains"]),
         vocabulary=vocabulary,
-        encoder=Encoder(words=rows("words"), pairs=rows("pairs"), evidence=rows("evidence")),
+        encoder=Encoder(
+            words=rows("words"),
+            pairs=rows("pairs"),
+            evidence=QuantisedColumns(tensors["evidence.rows"], tensors["evidence.scales"]),
+        ),
         features=Standardiser(tensors["features.mean"], tensors["features.deviation"]),
         labels=LabelHeads(dense("hidden"), dense("task"), dense("domain"), dense("flags")),
-        ability=AbilityHead(dense("ability.hidden"), dense("ability.output")),
+        ability=AbilityHead(dense("ability")),
         abilities=Abilities(tuple(config["abilities"]), tensors["abilities"]),
         language=LanguageHead(
             codes=tuple(config["languages"]),

@@ -60,6 +60,16 @@ def fit_platt(logits: Array, outcomes: ArrayLike, weights: ArrayLike | None = No
     return Platt(slope=max(float(parameters[0]), 0.05), offset=float(parameters[1]))
 
 
+def calibration_noise(confidence: ArrayLike, *, draws: int = 50, seed: int = 0) -> float:
+    """The calibration error that perfect probabilities would show on this many rows, by simulation.
+
+    An error near it is no evidence of miscalibration.
+    """
+    rng, values = np.random.default_rng(seed), np.asarray(confidence, dtype=np.float64)
+    errors = [expected_calibration_error(values, rng.random(len(values)) < values) for _ in range(draws)]
+    return float(np.mean(errors))
+
+
 def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over bins of equal count (adaptive ECE, Nixon et al. 2019)."""
     confidences, outcomes = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)

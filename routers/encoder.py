@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-WINDOW: Final = 24
-"""Tokens at each end of the user text that are pooled apart: instructions stand first or last."""
-WINDOWS: Final = ("system", "user", "head", "tail")
+WINDOWS: Final = ("system", "user", "head", "tail", "first", "last")
+"""What is pooled apart: instructions stand at the ends of a text, which its middle would drown."""
+_WIDE, _NARROW = 24, 8
 NGRAM_BITS: Final = 15
 """Word pairs and shapes are hashed into 2 ** NGRAM_BITS rows."""
 _MULTIPLIERS: Final = np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35], dtype=np.uint32)
-_SALTS: Final = (0x27D4EB2F, 0x165667B1, 0x2545F491)
+_SALTS: Final = (0x27D4EB2F, 0x165667B1, 0x2545F491, 0x9E485565)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class QuantisedRows:
         """The rows of `ids`, shape (len(ids), width)."""
         return np.asarray(self.rows[ids].astype(np.float32) * self.scales[ids, None])
 
+    def mean(self, ids: NDArray[np.integer]) -> Floats:
+        """The mean of the rows of `ids`, shape (width,)."""
+        return np.asarray(self.scales[ids] @ self.rows[ids].astype(np.float32) / np.float32(len(ids)))
+
     @classmethod
     def of(cls, table: Floats) -> QuantisedRows:
         """Quantise symmetrically: the largest entry of a row becomes 127, so that no entry is off by more
@@ -46,27 +50,43 @@ class QuantisedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantisedColumns:
+    """A table of int8 columns, each with its own scale, so that a maximum can be taken before scaling."""
+
+    rows: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+    def maximum(self, ids: NDArray[np.integer]) -> Floats:
+        """The largest entry of each column over the rows of `ids`, shape (width,)."""
+        return np.asarray(self.rows[ids].max(axis=0) * self.scales)
+
+    @classmethod
+    def of(cls, table: Floats) -> QuantisedColumns:
+        """Quantise symmetrically by column."""
+        scales = (np.maximum(np.abs(table).max(axis=0), 1e-8) / 127).astype(np.float32)
+        return cls(rows=np.rint(table / scales).astype(np.int8), scales=scales)
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
     """The three tables behind a request's vector."""
 
     words: QuantisedRows
     pairs: QuantisedRows
-    evidence: QuantisedRows
+    evidence: QuantisedColumns
 
     def __call__(self, tokens: Tokens) -> Floats:
-        """Pooled windows, mean of pairs, maximum of evidence: shape (4 * words + pairs + evidence,)."""
+        """Pooled windows, mean of pairs, maximum of evidence: shape (6 * words + pairs + evidence,)."""
         ids = tokens.packed & ((1 << SHAPE_BITS) - 1)
         vectors = self.words.rows[ids].astype(np.float32)
         weights = window_weights(len(ids), tokens.system) * self.words.scales[ids]
         pooled = unit_rows(weights @ vectors)
         hashed = ngram_ids(tokens.packed)
-        pairs = self.pairs.take(hashed).mean(axis=0)
-        evidence = self.evidence.take(hashed).max(axis=0)
-        return np.concatenate([pooled.ravel(), pairs, evidence])
+        return np.concatenate([pooled.ravel(), self.pairs.mean(hashed), self.evidence.maximum(hashed)])
 
 
 def window_weights(length: int, system: int) -> Floats:
-    """Which tokens each of `WINDOWS` averages, shape (4, length)."""
+    """Which tokens each of `WINDOWS` averages, shape (6, length)."""
     weights = np.zeros((len(WINDOWS), length), dtype=np.float32)
     for row, (start, end) in enumerate(window_spans(length, system)):
         weights[row, start:end] = 1.0 / max(end - start, 1)
@@ -75,8 +95,14 @@ def window_weights(length: int, system: int) -> Floats:
 
 def window_spans(length: int, system: int) -> tuple[tuple[int, int], ...]:
     """First and last-but-one token of each of `WINDOWS`."""
-    head = min(system + WINDOW, length)
-    return (0, system), (system, length), (system, head), (max(length - WINDOW, system), length)
+    return (
+        (0, system),
+        (system, length),
+        (system, min(system + _WIDE, length)),
+        (max(length - _WIDE, system), length),
+        (system, min(system + _NARROW, length)),
+        (max(length - _NARROW, system), length),
+    )
 
 
 def unit_rows(matrix: Floats) -> Floats:
@@ -86,13 +112,14 @@ def unit_rows(matrix: Floats) -> Floats:
 
 
 def ngram_ids(packed: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Hashed rows of every pair of words, word before a shape, and three shapes; never empty."""
+    """Hashed rows of every word, pair of words, word before a shape, and three shapes; never empty."""
     padded = np.empty(len(packed) + 2, dtype=np.uint32)
     padded[0], padded[1:-1], padded[-1] = BEGIN, packed, END
     words = padded & np.uint32((1 << SHAPE_BITS) - 1)
     shapes = padded >> np.uint32(SHAPE_BITS)
     first, second, third = _MULTIPLIERS
     hashes = (
+        words * first + np.uint32(_SALTS[3]),
         words[:-1] * first + words[1:] * second + np.uint32(_SALTS[0]),
         words[:-1] * first + shapes[1:] * second + np.uint32(_SALTS[1]),
         shapes[:-2] * first + shapes[1:-1] * second + shapes[2:] * third + np.uint32(_SALTS[2]),

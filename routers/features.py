@@ -43,13 +43,14 @@ _PATTERNS: Final = {
         r"^[ \t]*(?:def|class|import|from|return|for|if|while|const|let|var|function|#include|public)\b",
         re.MULTILINE,
     ),
-    "number": re.compile(r"\d+(?:[.,]\d+)*"),
-    "blank_answer": re.compile(r"_{3,}|\?\?|\bAnswer:\s*$"),
 }
+_FIRST_OPTION: Final = re.compile(r"\n[ \t]*\(?A[.):]\s")
 FEATURES: Final = (
     "log_tokens",
     "log_characters",
     "log_words",
+    "log_stem",
+    "log_sentences",
     "word_length",
     "has_system",
     "log_system_tokens",
@@ -57,6 +58,8 @@ FEATURES: Final = (
     *(f"share_{name}" for name in _BYTE_GROUPS),
     *(f"count_{name}" for name in ("newline", "question", "digit", "tex", "non_ascii")),
     *(f"count_{name}" for name in _PATTERNS),
+    "count_number",
+    "count_blank",
     *(f"has_{name}" for name in IDENTIFIERS),
 )
 """Names of the entries of the vector, in order."""
@@ -71,20 +74,23 @@ _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", 
 def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
     """The vector of `FEATURES` of a request; bounded time, finite for every text."""
     kept = cut(text.user, _HEAD, _TAIL)
-    histogram = np.bincount(np.frombuffer(kept.encode("utf-8", "replace"), dtype=np.uint8), minlength=256)
+    codes = np.frombuffer(kept.encode("utf-8", "replace"), dtype=np.uint8)
+    histogram = np.bincount(codes, minlength=256)
     size = max(int(histogram.sum()), 1)
     share = histogram[histogram > 0] / size
     groups = histogram.astype(np.float32) @ _GROUP_OF_BYTE
+    option = _FIRST_OPTION.search(kept)
+    stem = kept[: option.start()] if option else kept
     words = kept.count(" ") + kept.count("\n") + 1
-    # No identifier is without an at sign, four digits or six colons; most texts are spared the search.
-    candidate = groups[1] >= 4 or histogram[ord("@")] or histogram[ord(":")] >= 3
-    found = find_identifiers(kept) if candidate else (0,) * len(IDENTIFIERS)
+    found = find_identifiers(kept)
     user_tokens = len(tokens.packed) - tokens.system
     return np.array(
         [
             math.log1p(user_tokens),
             math.log1p(len(text.user)),
             math.log1p(words),
+            math.log1p(len(stem)),
+            math.log1p(kept.count(". ") + kept.count(".\n") + kept.count("? ")),
             min(len(kept) / words, 20.0),
             float(tokens.system > 0),
             math.log1p(tokens.system),
@@ -92,10 +98,17 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
             *(groups / size),
             *np.log1p(groups[_COUNTED]),
             *(math.log1p(len(pattern.findall(kept))) for pattern in _PATTERNS.values()),
+            math.log1p(_runs_of_digits(codes)),
+            math.log1p(kept.count("___") + kept.count("??")),
             *(float(count > 0) for count in found),
         ],
         dtype=np.float32,
     )
+
+
+def _runs_of_digits(codes: NDArray[np.uint8]) -> int:
+    digit = (codes >= ord("0")) & (codes <= ord("9"))
+    return int(np.count_nonzero(digit[1:] > digit[:-1])) + int(digit[:1].any())
 
 
 def identifier_columns() -> slice:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 UNDETERMINED: Final = "und"
 TRIGRAM_BITS: Final = 14
-_CHARACTERS: Final = 400
+_CHARACTERS: Final = 160
 _FEWEST_LETTERS: Final = 6
 _FEWEST_IDEOGRAPHS: Final = 2
 
@@ -38,7 +38,7 @@ class LanguageHead:
         text = text[:_CHARACTERS]
         if not _has_enough_letters(text):
             return UNDETERMINED
-        probabilities = softmax(self.table.take(trigram_ids(text)).mean(axis=0) + self.bias)
+        probabilities = softmax(self.table.mean(trigram_ids(text)) + self.bias)
         best = int(np.argmax(probabilities))
         return self.codes[best] if probabilities[best] >= self.threshold else UNDETERMINED
 
@@ -59,6 +59,7 @@ def trigram_ids(text: str) -> NDArray[np.int64]:
 
 
 def _has_enough_letters(text: str) -> bool:
-    letters = [c for c in text if c.isalpha()]
-    ideographs = sum(c >= "\u3040" for c in letters)
-    return len(letters) >= _FEWEST_LETTERS or ideographs >= _FEWEST_IDEOGRAPHS
+    letters = sum(map(str.isalpha, text))
+    if letters >= _FEWEST_LETTERS:
+        return True
+    return letters >= _FEWEST_IDEOGRAPHS and any(c >= "\u3040" for c in text)

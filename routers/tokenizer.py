@@ -36,7 +36,7 @@ _MEMO_WORDS: Final = 40_000
 _SYSTEM_HEAD, _SYSTEM_TAIL = 900, 300
 _USER_HEAD, _USER_TAIL = 2600, 1400
 """Characters kept of each text; what lies between head and tail is not looked at."""
-_MAX_SYSTEM, _MAX_USER = 160, 600
+_MAX_SYSTEM, _MAX_USER = 128, 384
 """Tokens kept of each text: two thirds from its head, one third from its tail."""
 
 

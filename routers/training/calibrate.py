@@ -63,7 +63,7 @@ def calibrate(
     grades = graded(outcome_part, artifact.abilities.names)
     known = ~np.isnan(grades.outcomes)
     # Each request counts once, however many models were graded on it.
-    weights = (grades.weights[:, None] * known / known.sum(axis=1, keepdims=True))[known]
+    weights = (known / known.sum(axis=1, keepdims=True))[known]
     reference = artifact.abilities.names.index(REFERENCE_MODEL)
     has_reference = known[:, reference]
     calibration = {
@@ -78,7 +78,6 @@ def calibrate(
             fit_platt(
                 -ability.success[has_reference, reference],
                 1 - grades.outcomes[has_reference, reference],
-                grades.weights[has_reference],
             )
         ),
     }

@@ -1,4 +1,4 @@
-"""Measures a trained artifact on held-out data; also `python -m routers.training.evaluate --help`."""
+"""Measures a trained artifact on held-out data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from routers.artifact import load
 from routers.calibration import expected_calibration_error
 from routers.classifier import RequestClassifier
 from routers.heads import softmax
-from routers.labels import REFERENCE_MODEL
 from routers.signals import RequestText
 from routers.training.calibrate import raw_logits
 from routers.training.examples import of_part
-from routers.training.metrics import apgr, auroc, bootstrap, macro_f1, recall_at
-from routers.training.outcomes import graded
+from routers.training.metrics import auroc, bootstrap, macro_f1, recall_at
+from routers.training.robustness import flip_rate
+from routers.training.routing import difficulty, placing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from routers.artifact import Artifact
-    from routers.training.calibrate import Logits
     from routers.training.examples import Example
 
     Interval = tuple[float, float, float]
@@ -51,13 +49,6 @@ PROBES: Final = (
 )
 """Requests whose signals the report shows one by one; no figure is computed from them."""
 
-PAIRS: Final = {
-    "mmlu_pro": ("llama-3.1-8b-instruct", "llama-3.1-70b-instruct"),
-    "zeroeval": ("llama-3.1-8b-instruct", "llama-3.1-405b-instruct"),
-    "llmrouter": ("llama-3.1-8b-instruct", "llama-3.1-nemotron-51b-instruct"),
-}
-"""Weak and strong model of each graded collection, for APGR."""
-
 
 def evaluate(folder: Path, labelled: Sequence[Example], outcomes: Sequence[Example]) -> dict[str, Any]:
     """Every held-out figure of the artifact that needs no retraining."""
@@ -76,6 +67,8 @@ def evaluate(folder: Path, labelled: Sequence[Example], outcomes: Sequence[Examp
         "pii": _flag(artifact.pii.many(logits.flags[:, 0]), [e.pii for e in dev]),
         "injection": _flag(artifact.injection.many(logits.flags[:, 1]), [e.injection for e in dev]),
         "difficulty": difficulty(artifact, dev_graded),
+        "new_target": placing(artifact, of_part(outcomes, "calibration"), dev_graded),
+        "flip_rate": flip_rate(folder, dev),
         "latency": latency(folder),
         "probes": probes(folder),
     }
@@ -122,71 +115,8 @@ def _flag(probabilities: NDArray[np.floating], truth: Sequence[bool | None]) -> 
     }
 
 
-def difficulty(artifact: Artifact, dev: Sequence[Example]) -> dict[str, Any]:
-    """How well failure of the reference model is foreseen: pooled, within sources, and as a router."""
-    logits = raw_logits(artifact, dev)
-    data = graded(dev, artifact.abilities.names)
-    reference = artifact.abilities.names.index(REFERENCE_MODEL)
-    failed = 1 - data.outcomes[:, reference]
-    probability = artifact.difficulty.many(-logits.success[:, reference])
-    lengths = np.array([len(e.text.user) for e in dev], dtype=float)
-    known = ~np.isnan(failed)
-    by_source = {}
-    for source in sorted({e.source for e in dev}):
-        rows = np.array([e.source == source for e in dev]) & known
-        by_source[source] = _router_row(artifact, data.outcomes, probability, lengths, rows, source)
-    return {
-        "n": int(known.sum()),
-        "auroc": bootstrap(lambda r: auroc(probability[known][r], failed[known][r] > 0.5), int(known.sum())),
-        "auroc_length": auroc(lengths[known], failed[known] > 0.5),
-        "calibration_error": expected_calibration_error(probability[known], failed[known]),
-        "success_calibration_error": _success_error(artifact, logits, data.outcomes),
-        "by_source": by_source,
-    }
-
-
-def _success_error(artifact: Artifact, logits: Logits, outcomes: NDArray[np.float32]) -> float:
-    known = ~np.isnan(outcomes)
-    return expected_calibration_error(artifact.success.many(logits.success[known]), outcomes[known])
-
-
-def _router_row(
-    artifact: Artifact,
-    outcomes: NDArray[np.float32],
-    probability: NDArray[np.floating],
-    lengths: NDArray[np.float64],
-    rows: NDArray[np.bool_],
-    source: str,
-) -> dict[str, Any]:
-    weak, strong = (artifact.abilities.names.index(name) for name in PAIRS[source.split("/")[0]])
-    rows = rows & ~np.isnan(outcomes[:, strong])
-    return router_row(probability[rows], lengths[rows], outcomes[rows, weak], outcomes[rows, strong])
-
-
-def router_row(
-    scores: NDArray[np.floating],
-    lengths: NDArray[np.floating],
-    weak: NDArray[np.floating],
-    strong: NDArray[np.floating],
-) -> dict[str, Any]:
-    """AUROC of failure and APGR of one source, beside the length of the prompt."""
-    failed = weak < 0.5
-
-    def advantage(rows: NDArray[np.integer]) -> float:
-        return apgr(scores[rows], weak[rows], strong[rows]) - apgr(lengths[rows], weak[rows], strong[rows])
-
-    return {
-        "n": len(scores),
-        "auroc": auroc(scores, failed),
-        "auroc_length": auroc(lengths, failed),
-        "apgr": bootstrap(lambda r: apgr(scores[r], weak[r], strong[r]), len(scores)),
-        "apgr_length": apgr(lengths, weak, strong),
-        "apgr_over_length": bootstrap(advantage, len(scores)),
-    }
-
-
 def latency(folder: Path, *, repeats: int = 400) -> dict[str, float]:
-    """Milliseconds of `classify` for a prompt of about 512 tokens, on the core it happens to run on."""
+    """Milliseconds of `classify` for a prompt of about 512 tokens on one core: CPU time, and wall time."""
     classifier = RequestClassifier.load(folder)
     words = (
         "The committee met on Tuesday and agreed to review the budget before the end of the quarter. " * 26
@@ -194,15 +124,18 @@ def latency(folder: Path, *, repeats: int = 400) -> dict[str, float]:
     text = RequestText(user=words, system="You are a helpful assistant.")
     for _ in range(20):
         classifier.classify(text)
-    times = []
+    wall, cpu = [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.thread_time()
         classifier.classify(text)
-        times.append((time.perf_counter() - start) * 1e3)
+        cpu.append((time.thread_time() - start_cpu) * 1e3)
+        wall.append((time.perf_counter() - start) * 1e3)
     return {
         "tokens": classifier.classify(text).tokens,
-        "p50_ms": statistics.median(times),
-        "p99_ms": sorted(times)[int(0.99 * repeats)],
+        "p50_cpu_ms": statistics.median(cpu),
+        "p99_cpu_ms": sorted(cpu)[int(0.99 * repeats)],
+        "p50_wall_ms": statistics.median(wall),
+        "p99_wall_ms": sorted(wall)[int(0.99 * repeats)],
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from routers.signals import RequestText
 
 Part = Literal["train", "calibration", "dev"]
+PARTS: Final[tuple[Part, ...]] = ("train", "calibration", "dev")
 
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]")
 _FIRST_OPTION: Final = re.compile(r"\n(?=A[.)])")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from routers.labels import TASKS
 from routers.signals import RequestText
-from routers.training.examples import Example, Holdout, Part, part_of, read_rows
+from routers.training.examples import PARTS, Example, Holdout, Part, part_of, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _PHRASINGS: Final = Path(__file__).parent / "phrasings.toml"
 _NATIVE: Final = {
-    "sentiment": ("sentiment",),
-    "emotion": ("toxicity", "sentiment"),
+    "sentiment": ("movie_review", "product_review"),
+    "emotion": ("toxicity", "movie_review"),
     "spam": ("spam_sms", "spam_email"),
     "moderation": ("toxicity",),
     "entity extraction": ("ner_open", "ner_biomedical", "pii"),
@@ -28,6 +28,14 @@ _NATIVE: Final = {
     "code": ("program",),
 }
 """Texts that usually come with a task. As many requests take any text, so that a text tells little."""
+_DOMAINS: Final = {
+    "ner_biomedical": "health",
+    "intent_banking77": "customer service",
+    "headlines": "finance",
+    "movie_review": "literature & arts",
+    "question_type": "other",
+}
+"""Domain of a request about such a text; other texts are about anything."""
 _NATIVE_SHARE: Final = 0.5
 _LONGEST_PAYLOAD: Final = 1500
 
@@ -38,6 +46,7 @@ class Payload:
 
     text: str
     pii: bool | None
+    domain: str | None
     part: Part
 
 
@@ -63,6 +72,7 @@ class InstructionWriter:
         for task, table in self._table.items():
             if task == "slots":
                 continue
+            # Everyday questions are kept apart in the file only to be easy to find.
             label = "question answering" if task == "everyday" else task
             domain = {"chat": "everyday chat", "code": "code", "math": "math"}.get(task)
             for phrasing in self._alone(table):
@@ -107,6 +117,7 @@ class InstructionWriter:
             source=f"instruction/{task}",
             part=self._part,
             task=task,
+            domain=payload.domain,
             pii=payload.pii,
             injection=False,
         )
@@ -120,8 +131,8 @@ class InstructionWriter:
     def _filled(self, phrasing: str, table: Mapping[str, Any]) -> str:
         labels = table.get("labels", ("A or B",))
         for slot, values in (*self._slots.items(), ("labels", labels)):
-            if f"{{{slot}}}" in phrasing:
-                phrasing = phrasing.replace(f"{{{slot}}}", self._rng.choice(values))
+            while f"{{{slot}}}" in phrasing:
+                phrasing = phrasing.replace(f"{{{slot}}}", self._rng.choice(values), 1)
         return phrasing
 
     def _prefaced(self, instruction: str) -> str:
@@ -145,7 +156,8 @@ class InstructionWriter:
 def read_payloads(data: Path, holdout: Holdout) -> dict[str, list[Payload]]:
     """Texts by kind. Sets that exist only under the terms of a social network's API are left out."""
     files = {
-        "sentiment": ("sentiment/mr", "sentiment/cr", "sentiment/train"),
+        "movie_review": ("sentiment/mr", "sentiment/train"),
+        "product_review": ("sentiment/cr",),
         "toxicity": ("toxicity/train",),
         "spam_sms": ("spam_sms/train",),
         "spam_email": ("spam_email/train",),
@@ -163,13 +175,13 @@ def read_payloads(data: Path, holdout: Holdout) -> dict[str, list[Payload]]:
         texts = (row["text"] if "text" in row else detokenise(row["tokens"]) for row in rows)
         personal = {"pii": True, "ner_open": None, "spam_email": None}.get(name, False)
         pools[name] = [
-            Payload(text=text[:_LONGEST_PAYLOAD], pii=personal, part=part_of(text))
+            Payload(text=text[:_LONGEST_PAYLOAD], pii=personal, domain=_DOMAINS.get(name), part=part_of(text))
             for text in texts
             if text not in holdout
         ]
     pools["abstract"] = _joined(pools["ner_biomedical"])
     pools["program"] = [
-        Payload(text=row["prompt"], pii=False, part=part_of(row["prompt"]))
+        Payload(text=row["prompt"], pii=False, domain="code", part=part_of(row["prompt"]))
         for row in read_rows(data / "routing" / "domains.jsonl.gz")
         if row["source"] in ("humaneval", "mbpp") and row["prompt"] not in holdout
     ]
@@ -179,11 +191,11 @@ def read_payloads(data: Path, holdout: Holdout) -> dict[str, list[Payload]]:
 def _joined(sentences: Sequence[Payload], size: int = 6) -> list[Payload]:
     """Runs of sentences as paragraphs; a paragraph holds sentences of one part only."""
     paragraphs = []
-    for part in ("train", "calibration", "dev"):
+    for part in PARTS:
         own = [p for p in sentences if p.part == part]
         for start in range(0, len(own) - size, size):
             text = " ".join(p.text for p in own[start : start + size])
-            paragraphs.append(Payload(text=text[:_LONGEST_PAYLOAD], pii=False, part=own[start].part))
+            paragraphs.append(Payload(text=text[:_LONGEST_PAYLOAD], pii=False, domain="health", part=part))
     return paragraphs
 
 

@@ -67,7 +67,7 @@ def train_language_head(
 
     `english` adds ordinary requests, because catalogues alone know English as the language of buttons.
     """
-    codes = tuple(sorted(texts))
+    codes = tuple(sorted(code for code in texts if texts[code]))
     rng = random.Random("languages")
     pools = {code: list(found) for code, found in texts.items()}
     pools["en"] = pools["en"] + [text[:200] for text in english]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from routers.signals import RequestText
 
-PAIR_WIDTH: Final = 64
+PAIR_WIDTH: Final = 32
 EVIDENCE_WIDTH: Final = 24
 HIDDEN: Final = 256
 DROPOUT: Final = 0.3
@@ -40,7 +40,8 @@ class Prepared:
 class Batch:
     """Concatenated indices of many texts; offsets as `nn.EmbeddingBag` takes them."""
 
-    windows: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    windows: tuple[torch.Tensor, torch.Tensor]
+    """All texts' first window, then all texts' second, and so on: one look-up, hence one gradient a step."""
     ngrams: tuple[torch.Tensor, torch.Tensor]
     features: torch.Tensor
 
@@ -58,11 +59,9 @@ def prepare(tokenizer: Tokenizer, text: RequestText) -> Prepared:
 
 def collate(rows: Sequence[Prepared]) -> Batch:
     """Join prepared texts into one batch."""
-    windows = tuple(
-        _bag([row.ids[row.spans[w][0] : row.spans[w][1]] for row in rows]) for w in range(len(WINDOWS))
-    )
+    windows = [row.ids[slice(*row.spans[w])] for w in range(len(WINDOWS)) for row in rows]
     return Batch(
-        windows=windows,
+        windows=_bag(windows),
         ngrams=_bag([row.ngrams for row in rows]),
         features=torch.from_numpy(np.stack([row.features for row in rows])),
     )
@@ -99,10 +98,11 @@ class Network(nn.Module):
 
     def encode(self, batch: Batch) -> torch.Tensor:
         """The input vectors of a batch, shape (texts, width)."""
-        pooled = [nn.functional.normalize(self.words(*window), eps=1e-6) for window in batch.windows]
+        pooled = nn.functional.normalize(self.words(*batch.windows), eps=1e-6)
+        pooled = pooled.view(len(WINDOWS), len(batch.features), -1).transpose(0, 1).flatten(1)
         mean, deviation = self.get_buffer("mean"), self.get_buffer("deviation")
         features = ((batch.features - mean) / deviation).clamp(-5, 5)
-        return torch.cat([*pooled, self.pairs(*batch.ngrams), self.evidence(*batch.ngrams), features], dim=1)
+        return torch.cat([pooled, self.pairs(*batch.ngrams), self.evidence(*batch.ngrams), features], dim=1)
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(task logits, domain logits, flag logits)."""

@@ -11,6 +11,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from routers.encoder import WINDOWS
+from routers.features import FEATURES
+from routers.training.network import EVIDENCE_WIDTH, PAIR_WIDTH
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
@@ -21,11 +25,32 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-DIMENSIONS: Final = 6
+DIMENSIONS: Final = 5
 """Length of an ability vector; its first entry is the general ability."""
-HIDDEN: Final = 48
-EPOCHS: Final = 30
+EPOCHS: Final = 12
 BATCH: Final = 256
+FORM: Final = (
+    "log_stem",
+    "log_sentences",
+    "count_number",
+    "share_digit",
+    "count_tex",
+    "share_tex",
+    "count_question",
+    "word_length",
+    "count_options",
+    "entropy",
+    "count_code_line",
+)
+"""The text features that the ability head sees. With all of them, or with a hidden layer, it learns to tell the
+sources apart, which helps on their own rows and hurts on a source left out."""
+LENGTH_PRIOR: Final = 0.8
+"""Logits of difficulty a standard deviation of the logarithm of the question's length, answer options not counted.
+
+A prior, not fitted: inside each source longer questions are harder, but across sources length mostly tells which
+source it is. Chosen by leaving sources out."""
+_MEANING_SCALE: Final = 8.0
+"""Brings the entries of a unit vector near the spread of standardised features."""
 _OPTION: Final = re.compile(r"\n\(?([A-J])[.):] ?")
 _FIRST_OPTION: Final = re.compile(r"\n\(?A[.):]")
 _TRAILING_CUE: Final = re.compile(r"\s*Answer:\s*$")
@@ -77,28 +102,53 @@ def reformatted(prompt: str, rng: random.Random) -> str:
 
 
 class AbilityNetwork(nn.Module):
-    """Input vector -> demand and difficulty, and one ability vector a model."""
+    """Meaning and form of a request -> demand and difficulty, linearly, and one ability vector a model."""
 
     def __init__(self, width: int, models: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(width, HIDDEN)
-        self.output = nn.Linear(HIDDEN, DIMENSIONS)
+        self.columns, self.scales = input_columns(width)
+        self.width = width
+        self.output = nn.Linear(len(self.columns), DIMENSIONS)
         self.vectors = nn.Parameter(torch.zeros(models, DIMENSIONS))
-        self.dropout = nn.Dropout(0.4)
+        self.dropout = nn.Dropout(0.3)
         nn.init.normal_(self.vectors, std=0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of an acceptable answer, shape (requests, models)."""
-        raw = self.output(self.dropout(torch.relu(self.hidden(self.dropout(x)))))
+        seen = x[:, self.columns] * self.scales
+        raw = self.output(self.dropout(seen))
+        difficulty = raw[:, -1:] + LENGTH_PRIOR * x[:, _column("log_stem")].unsqueeze(1)
         demand = torch.cat([torch.ones(len(x), 1), raw[:, :-1]], dim=1)
-        logits: torch.Tensor = demand @ self.vectors.T - raw[:, -1:]
+        logits: torch.Tensor = demand @ self.vectors.T - difficulty
         return logits
+
+    def layer(self) -> tuple[Floats, Floats]:
+        """Weight and bias of the same map over the whole input vector, the prior folded in."""
+        weight = np.zeros((DIMENSIONS, self.width), dtype=np.float32)
+        weight[:, self.columns.numpy()] = (self.output.weight * self.scales).detach().numpy()
+        weight[-1, _column("log_stem")] += LENGTH_PRIOR
+        return weight, self.output.bias.detach().numpy()
+
+
+def input_columns(width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which entries of an input vector the ability head sees, and by how much each is scaled."""
+    words = (width - PAIR_WIDTH - EVIDENCE_WIDTH - len(FEATURES)) // len(WINDOWS)
+    start = WINDOWS.index("user") * words
+    form = [width + _column(name) for name in FORM]
+    columns = torch.tensor([*range(start, start + words), *form])
+    scales = torch.tensor([_MEANING_SCALE] * words + [1.0] * len(form))
+    return columns, scales
+
+
+def _column(name: str) -> int:
+    """Position of a feature, from the end of an input vector."""
+    return FEATURES.index(name) - len(FEATURES)
 
 
 def fit_abilities(
     inputs: Floats, data: Graded, *, copies: int = 1, epochs: int = EPOCHS, seed: int = 0, quiet: bool = False
 ) -> AbilityNetwork:
-    """Maximum likelihood with a normal prior on the ability vectors and weight decay on the network.
+    """Maximum likelihood with a normal prior on the ability vectors and on the weights.
 
     `inputs` has shape (copies * requests, width): the reformatted copies follow one another.
     """
@@ -107,7 +157,7 @@ def fit_abilities(
     network = AbilityNetwork(inputs.shape[1], len(data.models))
     optimiser = torch.optim.AdamW(
         [
-            {"params": [*network.hidden.parameters(), *network.output.parameters()], "weight_decay": 0.05},
+            {"params": network.output.parameters(), "weight_decay": 3.0},
             {"params": [network.vectors], "weight_decay": 0.002},
         ],
         lr=2e-3,

@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from routers.artifact import dense_tensors, quantised_tensors, save
+from routers.artifact import dense_tensors, save, table_tensors
+from routers.encoder import QuantisedColumns, QuantisedRows
+from routers.features import FEATURES
 from routers.labels import DOMAINS, TASKS
 from routers.signals import RequestText
 from routers.tokenizer import Tokenizer
 from routers.training import sources
 from routers.training.base import read_base
 from routers.training.calibrate import calibrate
+from routers.training.card import write_card
 from routers.training.evaluate import evaluate, write_report
 from routers.training.examples import Holdout, of_part
 from routers.training.instructions import InstructionWriter, read_payloads
@@ -26,6 +29,8 @@ from routers.training.labelling import fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.network import Network, prepare
 from routers.training.outcomes import fit_abilities, graded, reformatted
+from routers.training.perturb import perturbed
+from routers.training.routing import leave_one_source_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,13 +41,13 @@ if TYPE_CHECKING:
     from routers.training.outcomes import AbilityNetwork, Graded
 
 SEED: Final = 20261124
-EPOCHS: Final = 4
+EPOCHS: Final = 5
 COPIES: Final = 4
 """Formats in which each graded request is shown."""
 
 
 WRITTEN: Final[tuple[tuple[Part, int, int], ...]] = (
-    ("train", 42_000, 8),
+    ("train", 42_000, 16),
     ("calibration", 4_000, 3),
     ("dev", 4_000, 3),
 )
@@ -82,7 +87,7 @@ def train_labels(
     corpus: Corpus, tokenizer: Tokenizer, vectors: NDArray[np.float32], *, epochs: int = EPOCHS
 ) -> Network:
     """The encoder and label heads, fitted on the training part."""
-    examples = of_part(corpus.labelled, "train")
+    examples = perturbed(of_part(corpus.labelled, "train"), seed=SEED)
     rows = prepare_all(tokenizer, [e.text for e in examples])
     features = np.stack([row.features for row in rows])
     torch.manual_seed(SEED)
@@ -102,12 +107,15 @@ def ability_inputs(
     return outputs(network, prepare_all(tokenizer, texts))[0]
 
 
-def train_abilities(network: Network, tokenizer: Tokenizer, corpus: Corpus) -> tuple[AbilityNetwork, Graded]:
-    """The ability head on the frozen encoding, fitted on the training part."""
+def train_abilities(
+    network: Network, tokenizer: Tokenizer, corpus: Corpus
+) -> tuple[AbilityNetwork, Graded, dict[str, Any]]:
+    """The ability head on the frozen encoding, and how it does on each source when that is left out."""
     examples = of_part(corpus.graded, "train")
     data = graded(examples)
     inputs = ability_inputs(network, tokenizer, examples, copies=COPIES)
-    return fit_abilities(inputs, data, copies=COPIES, seed=SEED), data
+    ability = fit_abilities(inputs, data, copies=COPIES, seed=SEED)
+    return ability, data, leave_one_source_out(inputs, examples, copies=COPIES, seed=SEED)
 
 
 def export(
@@ -127,20 +135,21 @@ def export(
         "features.mean": array(network.get_buffer("mean")),
         "features.deviation": array(network.get_buffer("deviation")),
         "abilities": array(ability.vectors),
-        "language.rows": language.table.rows,
-        "language.scales": language.table.scales,
         "language.bias": language.bias,
     }
-    for name, table in (("words", network.words), ("pairs", network.pairs), ("evidence", network.evidence)):
-        tensors |= quantised_tensors(name, array(table.weight))
+    tensors |= table_tensors("words", QuantisedRows.of(array(network.words.weight)))
+    tensors |= table_tensors("pairs", QuantisedRows.of(array(network.pairs.weight)))
+    tensors |= table_tensors("evidence", QuantisedColumns.of(array(network.evidence.weight)))
+    tensors |= table_tensors("language", language.table)
     layers = {
         "hidden": network.hidden,
         "task": network.task,
         "domain": network.domain,
         "flags": network.flags,
     }
-    for name, layer in {**layers, "ability.hidden": ability.hidden, "ability.output": ability.output}.items():
+    for name, layer in layers.items():
         tensors |= dense_tensors(name, array(layer.weight), array(layer.bias))
+    tensors |= dense_tensors("ability", *ability.layer())
     identity = {"slope": 1.0, "offset": 0.0}
     config = {
         "tasks": list(TASKS),
@@ -176,11 +185,13 @@ def main(arguments: list[str] | None = None) -> None:
     english = [e.text.user for e in corpus.labelled if e.source in ("clinc150", "trec", "gsm8k_train")]
     language, language_report = train_language_head(read_catalogues(options.catalogues), english)
     network = train_labels(corpus, tokenizer, vectors)
-    ability, data = train_abilities(network, tokenizer, corpus)
+    ability, data, transfer = train_abilities(network, tokenizer, corpus)
     config = export(options.out, vocabulary, network, ability, data.models, language)
     calibrate(options.out, config, corpus.labelled, corpus.graded)
     report = evaluate(options.out, corpus.labelled, corpus.graded)
-    write_report(options.out, {**report, "language": language_report})
+    report |= {"language": language_report, "leave_one_source_out": transfer}
+    write_report(options.out, report)
+    write_card(options.out, report, features=len(FEATURES))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,16 @@ from routers.labels import DOMAINS, REFERENCE_MODEL, TASKS
 from routers.signals import RequestText
 
 REVIEW = "'The plot drags and the jokes are stale.'"
+EASY = ("What is the capital of France?", "hi", "Tell me a joke", "how do I boil an egg")
+HARD = (
+    "Find all functions f: R→R such that f(x+f(y)) = f(x) + y for all real numbers x and y.",
+    "Refactor the payment module: split billing.py into invoices.py, refunds.py and ledger.py, update every import "
+    "across the 14 services, keep the public API, and migrate the tests to pytest fixtures.",
+    "A 54-year-old woman with systemic sclerosis presents with new dyspnoea, a DLCO of 45 %, an mPAP of 38 mmHg and "
+    "a normal wedge pressure. Discuss the differential diagnosis, the further work-up and a treatment plan.",
+    "Review the attached share purchase agreement and set out, clause by clause, which warranties expose the buyer, "
+    "how the limitation of liability interacts with the tax covenant, and what you would renegotiate.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +118,13 @@ def test_an_instruction_in_the_system_message_counts(classifier) -> None:
     assert classifier.classify(text).task == "sentiment"
 
 
+def test_everyday_questions_are_easier_than_expert_work(classifier) -> None:
+    """Every easy probe scores below every hard one."""
+    easy = [classifier.classify(RequestText(user=text)).difficulty for text in EASY]
+    hard = [classifier.classify(RequestText(user=text)).difficulty for text in HARD]
+    assert max(easy) < min(hard)
+
+
 def test_confidence_varies_with_the_request(classifier) -> None:
     """A clear request is surer than a fragment."""
     texts = ("Translate to German: good morning", "purple", "Solve 3x + 5 = 20", "maybe later then", "hello")
@@ -145,8 +162,8 @@ def test_a_jailbreak_stands_out_from_an_ordinary_request(classifier) -> None:
         ("Können Sie mir bitte den Weg zum Bahnhof erklären?", "de"),
         ("¿Dónde está la biblioteca más cercana?", "es"),
         ("Où se trouve la gare la plus proche, s'il vous plaît ?", "fr"),
-        ("请问最近的图书馆在哪里？", "zh"),
-        ("図書館はどこにありますか？", "ja"),
+        ("请问最近的图书馆在哪里", "zh"),
+        ("図書館はどこにありますか", "ja"),
         ("Где находится ближайшая библиотека?", "ru"),
         ("ok", "und"),
         ("12345 67890", "und"),
