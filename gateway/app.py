@@ -35,7 +35,10 @@ def create_app(services: Services) -> Edge:
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     chat = ChatCompletions(
-        services.pipeline, services.authenticator, int(services.settings.max_body_mb * 1_000_000)
+        services.pipeline,
+        services.authenticator,
+        int(services.settings.max_body_mb * 1_000_000),
+        services.recorder.reject,
     )
     return Edge(app, {"/v1/chat/completions": chat, "/chat/completions": chat})
 

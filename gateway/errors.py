@@ -36,6 +36,8 @@ class StartupError(Exception):
 class GatewayError(Exception):
     """Base of every error that a caller may receive; `message` is a whole sentence for people."""
 
+    attempts: tuple[Attempt, ...] = ()
+    """Calls of targets that were made before this came about; they are recorded with it."""
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"

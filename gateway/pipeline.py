@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from gateway.live import LivePolicy
     from gateway.record import Recorder
     from gateway.telemetry.spans import Spans, Trace
-    from gateway.types import Attempt, CacheVerdict, Call
+    from gateway.types import CacheVerdict, Call
     from policies.decision import Decision, Skipped
 
 
@@ -102,7 +102,7 @@ class Pipeline:
             outcome, decision = self._route(outcome, live, trace)
             if not decision.plan.steps:
                 raise _no_step(call, decision, live)
-            climbed = await self._climber.climb(call, decision.plan, live.endpoints, trace)
+            climbed = await self._climb(call, decision, live, trace)
         except GatewayError as error:
             self._conclude(_failed(outcome, error), trace)
             raise
@@ -174,6 +174,18 @@ class Pipeline:
             degraded=decision.plan.degraded,
         )
         return outcome, decision
+
+    async def _climb(self, call: Call, decision: Decision, live: LivePolicy, trace: Trace) -> Climbed:
+        try:
+            return await self._climber.climb(call, decision.plan, live.endpoints, trace)
+        except PlanExhausted as error:
+            wanting = _wanting(decision, live)
+            if not wanting or any(attempt.status == "failed" for attempt in error.attempts):
+                raise
+            # Nothing broke: the local models passed it on, and there is nobody to pass it on to.
+            missing = _no_upstream(wanting)
+            missing.attempts = error.attempts
+            raise missing from error
 
     def _release(
         self,
@@ -302,9 +314,12 @@ def _estimate(outcome: Outcome, kept: list[Delta]) -> Usage:
 
 
 def _failed(outcome: Outcome, error: GatewayError) -> Outcome:
-    attempts: tuple[Attempt, ...] = error.attempts if isinstance(error, PlanExhausted) else ()
     return replace(
-        outcome, status="error", error_code=error.code, http_status=error.http_status, attempts=attempts
+        outcome,
+        status="error",
+        error_code=error.code,
+        http_status=error.http_status,
+        attempts=error.attempts,
     )
 
 
@@ -320,17 +335,27 @@ def _no_step(call: Call, decision: Decision, live: LivePolicy) -> GatewayError:
     """Why the plan is empty, in the words of what to do about it."""
     if decision.rule == "unknown-model":
         return _unknown_model(call, live)
+    if wanting := _wanting(decision, live):
+        return _no_upstream(wanting)
     skipped = decision.plan.skipped
-    wanting = [
-        s for s in skipped if s.cause == "unavailable" and live.policy.targets[s.target].kind == "upstream"
-    ]
-    if wanting:
-        return NoUpstreamConfigured(
-            f"This request needs an LLM and none is configured: {_ways(wanting)}. "
-            "With `on_missing_upstream: degrade` in the policy the best local model answers instead."
-        )
     reasons = "; ".join(f"`{s.target}`: {s.reason}" for s in skipped) or "the plan names no target"
     return NoUsableTarget(f"No target may answer this request under rule `{decision.rule}`: {reasons}.")
+
+
+def _wanting(decision: Decision, live: LivePolicy) -> list[Skipped]:
+    """LLMs that the plan names and nobody has configured."""
+    return [
+        skipped
+        for skipped in decision.plan.skipped
+        if skipped.cause == "unavailable" and live.policy.targets[skipped.target].kind == "upstream"
+    ]
+
+
+def _no_upstream(wanting: list[Skipped]) -> NoUpstreamConfigured:
+    return NoUpstreamConfigured(
+        f"This request needs an LLM and none is configured: {_ways(wanting)}. "
+        "With `on_missing_upstream: degrade` in the policy the best local model answers instead."
+    )
 
 
 def _ways(wanting: list[Skipped]) -> str:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gateway.errors import GatewayError
     from gateway.records.store import RecordStore, Row
     from gateway.telemetry.metrics import Metrics
     from gateway.types import Attempt, Outcome
@@ -27,6 +28,11 @@ class Recorder:
         self._store.add(row(outcome, classifier_version))
         if log.isEnabledFor(logging.INFO):
             log.info(line(outcome))
+
+    def reject(self, error: GatewayError, request_id: str) -> None:
+        """Count a request that was turned away before it became a call; it leaves no record."""
+        self._metrics.rejected.labels(error.code).inc()
+        log.info(f"rejected status={error.http_status} error={error.code} request={request_id}")
 
 
 def line(outcome: Outcome) -> str:

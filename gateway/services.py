@@ -56,6 +56,7 @@ class Services:
     metrics: Metrics
     tracing: Tracing
     records: SqlRecordStore
+    recorder: Recorder
     cache: Cache | None
     executors: tuple[OpenAIExecutor | LiteLLMExecutor, ...]
 
@@ -132,13 +133,14 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         raise StartupError([_unusable(error)]) from error
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
+    recorder = Recorder(metrics, records)
     pipeline = Pipeline(
         policy=lambda: loaded.policy.current,
         classifier=loaded.classifier,
         cache=cache,
         climber=Climber({"openai": openai, "worker": openai, "litellm": litellm}),
         spans=Spans(tracing),
-        recorder=Recorder(metrics, records),
+        recorder=recorder,
     )
     return Services(
         settings=settings,
@@ -149,6 +151,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         metrics=metrics,
         tracing=tracing,
         records=records,
+        recorder=recorder,
         cache=cache,
         executors=(openai, litellm),
     )

@@ -16,7 +16,7 @@ from gateway.telemetry import names as n
 from gateway.types import CacheDirective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.types import Receive, Scope, Send
 
@@ -34,15 +34,27 @@ _WITHHELD = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-
 class ChatCompletions:
     """The endpoint as an ASGI application."""
 
-    def __init__(self, pipeline: Pipeline, authenticator: Authenticator, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        authenticator: Authenticator,
+        max_body_bytes: int,
+        rejected: Callable[[GatewayError, str], None],
+    ) -> None:
+        """`rejected` hears of every request that does not become a call."""
         self._pipeline = pipeline
+        self._rejected = rejected
         self._authenticator = authenticator
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = f"req_{secrets.token_hex(12)}"
         try:
-            call = await self._read(scope, receive, request_id)
+            try:
+                call = await self._read(scope, receive, request_id)
+            except GatewayError as error:
+                self._rejected(error, request_id)
+                raise
             await http.until_client_leaves(receive, self._answer(call, send))
         except http.ClientLeft:
             return

@@ -29,6 +29,7 @@ class Metrics:
             )
 
         self.requests = counter("requests", "Requests by how they ended.", "target", "cache", "status")
+        self.rejected = counter("rejected", "Requests turned away before routing.", "code")
         self.attempts = counter("attempts", "Calls of targets by how they ended.", "target", "status")
         self.duration = histogram("request_duration_seconds", "From arrival to the last byte.", "target")
         self.overhead = histogram("overhead_seconds", "Time to first byte less waiting for targets.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 import redis
 
 from tests.contract.test_chat import ask
-from tests.fake_upstream import Error, FakeUpstream, Stream, Whole
+from tests.fake_upstream import Error, FakeUpstream, Raw, Stream, Whole
 from tests.processes import Pointsman
 
 if TYPE_CHECKING:
@@ -198,3 +199,54 @@ def test_a_frozen_redis_costs_milliseconds_and_no_request(
             assert (
                 'pointsman_degradations_total{kind="cache_unavailable"} 10.0' in client.get("/metrics").text
             )
+
+
+LOCAL_FIRST = """
+version: 1
+targets:
+  judge: {kind: specialist, model: sentiment}
+  up: {kind: upstream, model: openai/gpt-4o-mini}
+default: {steps: [judge, up], accept: {confidence: 0.8}}
+"""
+
+
+def local_first(folder: Path, worker: FakeUpstream, **environ: str) -> Pointsman:
+    """A gateway whose worker is a scripted server: to the gateway a worker is one more upstream."""
+    folder.mkdir(exist_ok=True)
+    (folder / "policy.yaml").write_text(LOCAL_FIRST)
+    arguments = ("--policy", str(folder / "policy.yaml"))
+    return Pointsman(folder, arguments=arguments, environ={"POINTSMAN_WORKER_URL": worker.origin, **environ})
+
+
+def unsure(text: str, confidence: float) -> Raw:
+    """A worker's answer with the confidence it reports."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "sentiment", "choices": [choice]}
+    headers = {"content-type": "application/json", "x-pointsman-confidence": str(confidence)}
+    return Raw(200, headers, json.dumps(body).encode())
+
+
+def test_a_specialist_that_declines_or_is_unsure_passes_on(
+    tmp_path: Path, upstream: FakeUpstream, own: FakeUpstream
+) -> None:
+    """Below the accepted confidence, or declined with 422, the next step answers; above it the specialist does."""
+    own.script(
+        Error(422, "two reviews", code="not_capable"), unsure("negative", 0.6), unsure("negative", 0.9)
+    )
+    upstream.always(Whole("from the LLM"))
+    with local_first(tmp_path / "data", own, OPENAI_BASE_URL=upstream.url) as gateway:
+        answers = [
+            gateway.client().chat.completions.create(**ask(f"judge {n}")).choices[0].message.content
+            for n in range(3)
+        ]
+    assert answers == ["from the LLM", "from the LLM", "negative"]
+
+
+def test_a_declined_request_without_an_llm_says_what_to_set(tmp_path: Path, own: FakeUpstream) -> None:
+    """Nothing is broken when the specialist passes and no LLM is there: the caller hears which variable to set."""
+    own.always(Error(422, "two reviews", code="not_capable"))
+    with local_first(tmp_path / "data", own) as gateway, pytest.raises(openai.InternalServerError) as raised:
+        gateway.client().chat.completions.create(**ask("judge this"))
+    assert raised.value.status_code == 503
+    assert raised.value.code == "no_upstream_configured"
+    assert "OPENAI_API_KEY" in raised.value.message

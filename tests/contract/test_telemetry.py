@@ -147,7 +147,9 @@ def test_metrics_count_what_happened(observed: Pointsman, upstream: FakeUpstream
     for _ in range(2):
         client.chat.completions.create(**ask("metrics"))
     with observed.http() as http:
+        assert http.post("/v1/chat/completions", content=b"{").status_code == 400
         text = http.get("/metrics").text
+    assert 'pointsman_rejected_total{code="invalid_request"} 1.0' in text
     assert 'pointsman_requests_total{cache="miss",status="ok",target="up"} 1.0' in text
     assert 'pointsman_requests_total{cache="hit",status="ok",target="up"} 1.0' in text
     assert 'pointsman_tokens_total{kind="input",target="up"} 1000.0' in text
