@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from routers.ability import Abilities, sigmoid, success_logits
 from routers.calibration import Platt, expected_calibration_error, fit_platt, fit_temperature
 from routers.classifier import RequestClassifier
-from routers.encoder import NGRAM_BITS, QuantisedColumns, QuantisedRows, ngram_ids, window_weights
+from routers.encoder import NGRAM_BITS, WINDOWS, QuantisedColumns, QuantisedRows, ngram_ids, window_weights
 from routers.language import TRIGRAM_BITS, trigram_ids
 from routers.signals import RequestText
 from routers.tokenizer import CONTINUATION, SHAPE_BITS, Tokenizer, fold
@@ -86,6 +86,14 @@ def test_every_window_averages(length, system) -> None:
     system = min(system, length)
     sums = window_weights(length, system).sum(axis=1)
     assert np.all(np.isclose(sums, 1, atol=1e-4) | (sums == 0))
+
+
+def test_the_narrow_windows_are_the_ends_of_the_user_text() -> None:
+    """Of thirty user tokens after five of the system text, the first and the last eight are averaged apart."""
+    weights = dict(zip(WINDOWS, window_weights(35, 5) > 0, strict=True))
+    assert np.flatnonzero(weights["system"]).tolist() == list(range(5))
+    assert np.flatnonzero(weights["first"]).tolist() == list(range(5, 13))
+    assert np.flatnonzero(weights["last"]).tolist() == list(range(27, 35))
 
 
 @given(st.text(max_size=300), st.text(max_size=100))
