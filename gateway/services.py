@@ -164,7 +164,7 @@ def load_classifier(settings: Settings) -> RequestClassifier:
     what it was before.
     """
     classifier, placed = load_versions(settings)
-    for sentence in placed.refused(classifier.version).values():
+    for sentence in placed.refused(classifier).values():
         log.warning(sentence)
     try:
         return with_placed(classifier, placed)

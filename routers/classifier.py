@@ -117,6 +117,10 @@ class RequestClassifier:
         """What makes a probability of the logit of success."""
         return self._artifact.success
 
+    def inputs(self, text: RequestText) -> NDArray[np.float32]:
+        """What every head reads of a request: its encoding and features, shape (width,)."""
+        return self._encode(text)[2]
+
     def embed(self, text: RequestText) -> NDArray[np.float32]:
         """What `Abilities.place` takes: the demand of the request and its difficulty, shape (dimensions + 1,)."""
         return self._artifact.ability(self._encode(text)[2])

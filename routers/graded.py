@@ -32,6 +32,8 @@ class Graded:
     """Target or ability name -> grade."""
     task: str | None = None
     domain: str | None = None
+    place: str = ""
+    """`file:line`, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _read(file: Path, grades: Callable[[Row, str], dict[str, float]]) -> GradedF
     raw, rows = _bytes(file), []
     for place, row in _objects(file, raw):
         labels = {key: _label(row, key, place) for key in ("task", "domain")}
-        rows.append(Graded(text=_text(row, place), outcomes=grades(row, place), **labels))
+        rows.append(Graded(text=_text(row, place), outcomes=grades(row, place), **labels, place=place))
     return GradedFile(tuple(rows), hashlib.sha256(raw).hexdigest())
 
 

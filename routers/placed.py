@@ -83,12 +83,12 @@ class PlacedAbilities:
         """The abilities that were placed for this version of the classifier, by name."""
         return {ability.name: ability for ability in self.abilities if ability.classifier == classifier}
 
-    def refused(self, classifier: str) -> Mapping[str, str]:
-        """Names that were placed for other versions only, each with a sentence that says what to do."""
-        known = self.of(classifier)
+    def refused(self, classifier: RequestClassifier) -> Mapping[str, str]:
+        """Names that were placed for other versions and are unknown to this one, each with what to do."""
+        known = {*self.of(classifier.version), *classifier.abilities}
         return {
             ability.name: f"The ability of `{ability.name}` was placed for classifier {ability.classifier} and "
-            f"does not fit {classifier}, which is in force: calibrate it again with "
+            f"does not fit {classifier.version}, which is in force: calibrate it again with "
             f"`pointsman targets calibrate {ability.name}`."
             for ability in self.abilities
             if ability.name not in known

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from routers.calibration import Platt
     from routers.classifier import RequestClassifier
     from routers.graded import Graded
     from routers.signals import RequestText
@@ -122,15 +123,18 @@ def place(classifier: RequestClassifier, rows: Sequence[Graded], name: str) -> P
 
 
 def served(classifier: RequestClassifier, texts: Sequence[RequestText]) -> Floats:
+    """Served embeddings of texts, shape (texts, dimensions + 1)."""
+    return served_from(np.stack([classifier.embed(text) for text in texts]), classifier.success_calibration)
+
+
+def served_from(embeddings: NDArray[np.floating], calibration: Platt) -> Floats:
     """Embeddings such that `sigmoid(vector . demand - difficulty)` is the probability that is served.
 
-    The calibration of success is folded in, so that a vector is fitted to what will be made of it;
-    shape (texts, dimensions + 1).
+    The calibration of success is folded in, so that a vector is fitted to what will be made of it.
     """
-    rows = np.stack([classifier.embed(text) for text in texts]).astype(np.float64)
-    rows *= classifier.success_calibration.slope
-    rows[:, -1] -= classifier.success_calibration.offset
-    return rows
+    rows = embeddings.astype(np.float64) * calibration.slope
+    rows[:, -1] -= calibration.offset
+    return np.asarray(rows)
 
 
 def figures(probabilities: Floats, grades: Floats) -> HeldOut:

@@ -6,6 +6,7 @@ import typer
 
 from gateway.cli.bench.command import bench_app
 from gateway.cli.gateway import gateway
+from gateway.cli.learn import learn_app
 from gateway.cli.models import models_app
 from gateway.cli.output import stop_on_findings
 from gateway.cli.route import route
@@ -24,6 +25,7 @@ for command in (serve, gateway, worker, route):
     app.command()(command)
 app.add_typer(models_app, name="models")
 app.add_typer(targets_app, name="targets")
+app.add_typer(learn_app, name="learn")
 app.add_typer(bench_app, name="bench")
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.cli.learn_report import plain
 from gateway.decide import ability_of
 from gateway.errors import StartupError
 from gateway.execute.catalogue import Catalogue
@@ -65,7 +66,7 @@ def target_rows(settings: Settings, environ: Mapping[str, str]) -> tuple[list[Ta
         raise StartupError(findings)
     base, placed = load_versions(settings)
     known = with_placed(base, placed).abilities
-    own, refused = placed.of(base.version), placed.refused(base.version)
+    own, refused = placed.of(base.version), placed.refused(base)
     # A worker is started by `pointsman serve`; the question here is what else has to be set.
     _, missing = Catalogue(config.upstreams, environ, settings.worker_url or "unix:///worker.sock").endpoints(
         loaded.policy
@@ -128,7 +129,7 @@ def print_placement(
 def placement_json(ability: PlacedAbility, placement: Placement, stored: Path | None) -> dict[str, Any]:
     """The same of JSON types only; a figure that is not defined is null."""
     figures = {key: value for key, value in asdict(placement).items() if key != "vector"}
-    found: dict[str, Any] = _plain(
+    found: dict[str, Any] = plain(
         {**asdict(ability), **figures, "stored": None if stored is None else str(stored)}
     )
     return found
@@ -196,14 +197,6 @@ def _price_text(row: TargetRow) -> str:
     if row.input_usd_per_mtok is None or row.output_usd_per_mtok is None:
         return "unknown"
     return f"{row.input_usd_per_mtok:g} / {row.output_usd_per_mtok:g}"
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401 whatever JSON holds
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _console() -> Console:
