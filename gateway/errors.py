@@ -2,7 +2,7 @@
 
     StartupError                      exit 2, all findings at once
     GatewayError
-      CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
+      CallerError     InvalidRequest 400  Unauthorised 401  UnknownModel 404  UnknownRoute 404
                       MethodNotAllowed 405  TooLarge 413  UnsupportedMedia 415
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
@@ -74,14 +74,6 @@ class Unauthorised(CallerError):
     status = 401
     type = "authentication_error"
     code = "invalid_api_key"
-
-
-class Forbidden(CallerError):
-    """The key is known and may not do this."""
-
-    status = 403
-    type = "permission_error"
-    code = "forbidden"
 
 
 class UnknownModel(CallerError):

@@ -15,20 +15,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gateway import decide
+from gateway import account, decide, refuse
 from gateway.cache import eligibility
 from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
 from gateway.cache.keys import fingerprint
+from gateway.climb import close
 from gateway.errors import (
     AttemptError,
     GatewayError,
-    NoUpstreamConfigured,
-    NoUsableTarget,
     PlanExhausted,
     StreamBroken,
-    UnknownModel,
 )
-from gateway.execute.climb import close
 from gateway.execute.streams import finish_reason, fold
 from gateway.types import Delta, Outcome, Usage
 
@@ -37,12 +34,12 @@ if TYPE_CHECKING:
 
     from gateway.cache.base import Cache
     from gateway.classify import Classifier
-    from gateway.execute.climb import Climbed, Climber
+    from gateway.climb import Climbed, Climber
     from gateway.live import LivePolicy
     from gateway.record import Recorder
     from gateway.telemetry.spans import Spans, Trace
     from gateway.types import CacheVerdict, Call
-    from policies.decision import Decision, Skipped
+    from policies.decision import Decision
 
 
 class Reply:
@@ -94,17 +91,17 @@ class Pipeline:
         )
         try:
             if not live.compiled.knows_model(call.model):
-                raise _unknown_model(call, live)
+                raise refuse.unknown_model(call, live)
             lookup = await self._look_up(call, live, trace)
             outcome = replace(outcome, cache=lookup.verdict, degradations=lookup.degradations)
             if lookup.entry is not None:
                 return self._replay(outcome, lookup.entry, live, trace)
             outcome, decision = self._route(outcome, live, trace)
             if not decision.plan.steps:
-                raise _no_step(call, decision, live)
+                raise refuse.no_step(call, decision, live)
             climbed = await self._climb(call, decision, live, trace)
         except GatewayError as error:
-            self._conclude(_failed(outcome, error), trace)
+            self._conclude(account.failed(outcome, error), trace)
             raise
         except asyncio.CancelledError:
             self._conclude(replace(outcome, status="cancelled", http_status=499), trace)
@@ -130,7 +127,7 @@ class Pipeline:
         usage = Usage(entry.prompt_tokens, entry.completion_tokens)
         reply = Reply(
             replace(
-                _first_byte(outcome, waited_ns=0),
+                account.first_byte(outcome, waited_ns=0),
                 status="ok",
                 http_status=200,
                 target=entry.target,
@@ -179,13 +176,13 @@ class Pipeline:
         try:
             return await self._climber.climb(call, decision.plan, live.endpoints, trace)
         except PlanExhausted as error:
-            wanting = _wanting(decision, live)
-            if not wanting or any(attempt.status == "failed" for attempt in error.attempts):
+            missing = refuse.wanting(decision, live)
+            if not missing or any(attempt.status == "failed" for attempt in error.attempts):
                 raise
             # Nothing broke: the local models passed it on, and there is nobody to pass it on to.
-            missing = _no_upstream(wanting)
-            missing.attempts = error.attempts
-            raise missing from error
+            refusal = refuse.no_upstream(missing)
+            refusal.attempts = error.attempts
+            raise refusal from error
 
     def _release(
         self,
@@ -198,7 +195,7 @@ class Pipeline:
     ) -> Reply:
         reply = Reply(
             replace(
-                _first_byte(outcome, waited_ns=climbed.waited_ns),
+                account.first_byte(outcome, waited_ns=climbed.waited_ns),
                 target=climbed.step.target,
                 model=climbed.answer.model,
                 confidence=climbed.answer.confidence,
@@ -236,7 +233,7 @@ class Pipeline:
             raise StreamBroken(error.message) from error
         finally:
             await close(climbed.answer)
-            outcome = _accounted(outcome, kept, climbed, live)
+            outcome = account.settled(outcome, kept, climbed, live)
             climbed.span.end(outcome.attempts[-1])
             if outcome.call.stream:
                 trace.stream(started, time.time_ns())
@@ -275,92 +272,3 @@ class Pipeline:
         trace.end(done, ended)
         self._recorder.record(done, self._classifier.version)
         return done
-
-
-def _first_byte(outcome: Outcome, *, waited_ns: int) -> Outcome:
-    elapsed = time.time_ns() - outcome.call.received_ns
-    return replace(outcome, first_byte_ms=elapsed / 1e6, overhead_ms=max(0, elapsed - waited_ns) / 1e6)
-
-
-def _accounted(outcome: Outcome, kept: list[Delta], climbed: Climbed, live: LivePolicy) -> Outcome:
-    """The outcome with tokens and money, also for an answer that broke off or was not wanted any more."""
-    usage = next((delta.usage for delta in reversed(kept) if delta.usage), None) or _estimate(outcome, kept)
-    attempt = climbed.attempts[-1]
-    compute_ms = climbed.answer.compute_ms
-    if compute_ms is None:  # a stream is over before its compute time could be said: count all of its time
-        compute_ms = (time.time_ns() - attempt.started_ns) / 1e6 - (climbed.answer.queue_ms or 0.0)
-    cost = live.prices.cost(outcome.target, usage, max(0.0, compute_ms))
-    last = replace(
-        attempt,
-        status="ok" if outcome.status == "ok" else "cancelled" if outcome.status == "cancelled" else "failed",
-        ended_ns=time.time_ns(),
-        error=outcome.error_code,
-        usage=usage,
-        cost_usd=cost,
-    )
-    return replace(
-        outcome,
-        attempts=(*climbed.attempts[:-1], last),
-        usage=usage,
-        cost_usd=cost,
-        counterfactual_usd=live.prices.counterfactual(usage),
-    )
-
-
-def _estimate(outcome: Outcome, kept: list[Delta]) -> Usage:
-    """Tokens by length, about four characters each, when the target reported none."""
-    prompt = outcome.signals.tokens if outcome.signals else 0
-    return Usage(prompt, sum(len(delta.text) for delta in kept) // 4, estimated=True)
-
-
-def _failed(outcome: Outcome, error: GatewayError) -> Outcome:
-    return replace(
-        outcome,
-        status="error",
-        error_code=error.code,
-        http_status=error.http_status,
-        attempts=error.attempts,
-    )
-
-
-def _unknown_model(call: Call, live: LivePolicy) -> UnknownModel:
-    known = ", ".join(f"`{name}`" for name in ("auto", *live.policy.targets))
-    return UnknownModel(
-        f"The model `{call.model[:80]}` is not known here; use one of {known}, or add an alias to the policy.",
-        param="model",
-    )
-
-
-def _no_step(call: Call, decision: Decision, live: LivePolicy) -> GatewayError:
-    """Why the plan is empty, in the words of what to do about it."""
-    if decision.rule == "unknown-model":
-        return _unknown_model(call, live)
-    if wanting := _wanting(decision, live):
-        return _no_upstream(wanting)
-    skipped = decision.plan.skipped
-    reasons = "; ".join(f"`{s.target}`: {s.reason}" for s in skipped) or "the plan names no target"
-    return NoUsableTarget(f"No target may answer this request under rule `{decision.rule}`: {reasons}.")
-
-
-def _wanting(decision: Decision, live: LivePolicy) -> list[Skipped]:
-    """LLMs that the plan names and nobody has configured."""
-    return [
-        skipped
-        for skipped in decision.plan.skipped
-        if skipped.cause == "unavailable" and live.policy.targets[skipped.target].kind == "upstream"
-    ]
-
-
-def _no_upstream(wanting: list[Skipped]) -> NoUpstreamConfigured:
-    return NoUpstreamConfigured(
-        f"This request needs an LLM and none is configured: {_ways(wanting)}. "
-        "With `on_missing_upstream: degrade` in the policy the best local model answers instead."
-    )
-
-
-def _ways(wanting: list[Skipped]) -> str:
-    """What to set, and which targets each setting opens."""
-    targets: dict[str, list[str]] = {}
-    for skipped in wanting:
-        targets.setdefault(skipped.reason, []).append(f"`{skipped.target}`")
-    return "; or ".join(f"{reason} to reach {' and '.join(names)}" for reason, names in targets.items())

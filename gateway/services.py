@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import policies
 from gateway.auth import Authenticator
 from gateway.cache.memory import MemoryCache
+from gateway.climb import Climber
 from gateway.config import GatewayConfig, load_config
 from gateway.errors import StartupError
 from gateway.execute.catalogue import Catalogue
-from gateway.execute.climb import Climber
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
@@ -126,7 +126,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     """Put a gateway process together; raises `StartupError`."""
     metrics = Metrics()
     loaded = load_all(settings, metrics, environ, host)
-    tracing = Tracing(environ)
+    tracing = Tracing()
     try:
         records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
     except StoreUnusable as error:

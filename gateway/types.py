@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import msgspec
 
@@ -56,7 +56,7 @@ class Call(Struct, frozen=True):
     modalities: frozenset[str]
     max_output_tokens: int | None
     sampled: bool
-    """Temperature or top_p ask for variety and no seed pins it down."""
+    """A temperature above 0 asks for variety, and no seed pins it down."""
     metadata: Mapping[str, str]
     headers: Mapping[str, str]
     cache: CacheDirective = field(default_factory=CacheDirective)
@@ -86,8 +86,15 @@ class Delta(Struct, frozen=True):
     usage: Usage | None = None
     whole: bool = False
     tool_calls: bool = False
+    reasoning: bool = False
+    """Carries thoughts before the answer, which are generation too."""
     hidden: bool = False
     """The gateway asked for this piece (usage chunk), the client did not."""
+
+    @property
+    def generated(self) -> bool:
+        """Whether the target has really begun to answer: a role alone, or a keep-alive, is no beginning."""
+        return bool(self.text or self.tool_calls or self.reasoning or self.finish_reason or self.whole)
 
 
 class Completion(Struct, frozen=True):
@@ -111,6 +118,8 @@ class Answer(Struct, frozen=True):
     queue_ms: float | None = None
     compute_ms: float | None = None
     upstream_request_id: str | None = None
+    abandon: Callable[[], None] | None = None
+    """Drops the call behind an answer of which nothing was read: closing `deltas` does nothing before it began."""
 
 
 class Attempt(Struct, frozen=True):

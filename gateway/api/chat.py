@@ -101,10 +101,12 @@ async def _stream(reply: Reply, send: Send) -> None:
         (b"x-accel-buffering", b"no"),
         *response_headers(reply.outcome),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    end = frame(DONE)
+    end, begun = frame(DONE), False
     try:
-        async for delta in reply.deltas:
+        async for delta in reply.deltas:  # the first one is at hand already
+            if not begun:
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                begun = True
             for event in _events(delta, call):
                 await send({"type": "http.response.body", "body": frame(event), "more_body": True})
     except StreamBroken as error:

@@ -59,6 +59,7 @@ class OpenAIExecutor:
             queue_ms=_number(headers.get("x-pointsman-queue-ms")),
             compute_ms=_number(headers.get("x-pointsman-compute-ms")),
             upstream_request_id=headers.get("x-request-id"),
+            abandon=response.close,
         )
 
     async def close(self) -> None:

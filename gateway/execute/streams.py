@@ -33,9 +33,15 @@ class _Usage(msgspec.Struct):
     completion_tokens_details: _Details | None = None
 
 
+class _Part(msgspec.Struct):
+    text: str | None = None
+
+
 class _Piece(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Part] | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
     tool_calls: list[msgspec.Raw] | None = None
     function_call: msgspec.Raw = _NULL
 
@@ -74,12 +80,13 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
         raise BadCompletion(f"The target reported an error inside its answer: {_short(bytes(event.error))}")
     if event.choices is None or (whole and not event.choices):
         raise BadCompletion("The target's answer has no `choices`.")
-    text, tool_calls = "", False
+    text, tool_calls, reasoning = "", False, False
     for choice in event.choices:
         piece = choice.message or choice.delta
         if piece is not None:
-            text += piece.content or piece.refusal or ""
+            text += _text(piece)
             tool_calls = tool_calls or bool(piece.tool_calls) or _given(piece.function_call)
+            reasoning = reasoning or bool(piece.reasoning_content or piece.reasoning)
     return Delta(
         raw=raw,
         text=text,
@@ -87,8 +94,16 @@ def read_event(raw: bytes, *, whole: bool = False, hide_usage: bool = False) -> 
         usage=_read_usage(event.usage) if event.usage else None,
         whole=whole,
         tool_calls=tool_calls,
+        reasoning=reasoning,
         hidden=hide_usage and not event.choices,
     )
+
+
+def _text(piece: _Piece) -> str:
+    content = piece.content or piece.refusal or ""
+    if isinstance(content, str):
+        return content
+    return "".join(part.text or "" for part in content)
 
 
 def _given(field: msgspec.Raw) -> bool:

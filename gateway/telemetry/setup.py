@@ -10,8 +10,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.trace.sampling import Sampler
@@ -37,20 +35,21 @@ class _Resource(Resource):
 
 
 class Tracing:
-    """The tracing of one process: what the standard variables say about sampling, resource and export.
+    """The tracing of one process: what OpenTelemetry's own variables say about sampling, resource and export.
 
-    `provider` is the SDK's; spans are handed to its processors finished (see `spans.py`).
+    Spans are handed to the SDK's processor finished (see `spans.py`).
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, service: str = "pointsman-gateway") -> None:
-        resource = _Resource.of(Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", service)}))
+    def __init__(self, service: str = "pointsman-gateway") -> None:
+        name = os.environ.get("OTEL_SERVICE_NAME", service)
+        resource = _Resource.of(Resource.create({"service.name": name}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.processor: SpanProcessor | None = None
         """Takes finished spans; None when nobody listens."""
-        if any(environ.get(name) for name in OTLP_ENDPOINTS):
+        if any(os.environ.get(name) for name in OTLP_ENDPOINTS):
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-            self.processor = BatchSpanProcessor(_exporter(environ))
+            self.processor = BatchSpanProcessor(_exporter())
             self._provider.add_span_processor(self.processor)
 
     @property
@@ -70,8 +69,10 @@ class Tracing:
         return not stopping.is_alive()
 
 
-def _exporter(environ: Mapping[str, str]) -> SpanExporter:
-    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+def _exporter() -> SpanExporter:
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
+        "OTEL_EXPORTER_OTLP_PROTOCOL"
+    )
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 

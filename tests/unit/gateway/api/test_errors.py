@@ -77,4 +77,4 @@ def test_the_time_to_wait_is_said_in_both_units_rounded_up():
 def test_only_a_missing_key_asks_for_one():
     """`www-authenticate` belongs to 401."""
     assert (b"www-authenticate", b"Bearer") in headers(e.Unauthorised("x"))
-    assert b"www-authenticate" not in dict(headers(e.Forbidden("x")))
+    assert b"www-authenticate" not in dict(headers(e.TooLarge("x")))

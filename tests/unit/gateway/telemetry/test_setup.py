@@ -49,7 +49,7 @@ def test_shutdown_ends_in_time_without_a_collector_that_answers(exporting):
 
 def test_without_a_collector_there_are_ids_and_no_export():
     """Response headers and records name a trace either way."""
-    tracing = Tracing({})
+    tracing = Tracing()
     assert tracing.processor is None
     assert len(one_trace(tracing)) == 32
     assert tracing.shutdown()

@@ -125,7 +125,7 @@ class Climber:
                 raise NotConfident(f"`{step.target}` is not sure enough: {verdict.reason}.")
             async for delta in answer.deltas:
                 first.append(delta)
-                if delta.text or delta.tool_calls or delta.finish_reason or delta.whole:
+                if delta.generated:
                     return answer, tuple(first)
         except BaseException:
             await close(answer)
@@ -138,6 +138,8 @@ async def close(answer: Answer) -> None:
     aclose = getattr(answer.deltas, "aclose", None)
     if aclose is not None:
         await aclose()
+    if answer.abandon is not None:
+        answer.abandon()
 
 
 def _worth_retrying(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from gateway.climb import Climber
 from gateway.errors import (
     BadCompletion,
     NotCapable,
@@ -16,7 +17,6 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.execute.catalogue import Endpoint
-from gateway.execute.climb import Climber
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
 from gateway.types import Answer, Delta
@@ -38,6 +38,7 @@ class Script:
         self.closed: list[str] = []
         self.closed_before: list[list[str]] = []
         self.held: list[object] = []
+        self.abandoned: list[str] = []
 
     async def open(self, call, step, endpoint, trace):
         self.opened.append(step.target)
@@ -49,7 +50,8 @@ class Script:
         deltas, confidence = item
         reading = self._read(step.target, deltas)
         self.held.append(reading)  # else the garbage collector would close it
-        return Answer(endpoint.model, endpoint.provider, reading, confidence)
+        abandon = lambda: self.abandoned.append(step.target)  # noqa: E731
+        return Answer(endpoint.model, endpoint.provider, reading, confidence, abandon=abandon)
 
     async def close(self):
         """Nothing is held."""
@@ -74,7 +76,7 @@ def plan(*targets, retries=0, accept=None, skipped=()):
 
 
 async def climb(script, some_plan):
-    trace = Spans(Tracing({})).begin(call())
+    trace = Spans(Tracing()).begin(call())
     endpoints = {step.target: Endpoint("openai", "prov", step.model) for step in some_plan.steps}
     return await Climber({"openai": script}).climb(call(), some_plan, endpoints, trace)
 
@@ -125,6 +127,13 @@ async def test_an_answer_that_is_not_released_is_closed():
     script = Script(answers(ROLE, BadCompletion("x")), answers(ROLE), answers())
     await climb(script, plan("garbage", "empty", "good"))
     assert script.closed_before == [[], ["garbage"], ["garbage", "empty"]]
+
+
+async def test_an_unsure_answer_is_abandoned_though_nothing_of_it_was_read():
+    """A stream that never began cannot be closed by closing its reader: the call behind it is dropped."""
+    script = Script(answers(confidence=0.3), answers(confidence=0.9))
+    await climb(script, plan("unsure", "good", accept=0.8))
+    assert script.abandoned == ["unsure"]
 
 
 async def test_an_answer_without_confidence_is_released():
