@@ -32,7 +32,7 @@ class Graded:
     """Target or ability name -> grade."""
     task: str | None = None
     domain: str | None = None
-    place: str = ""
+    place: str = field(default="", compare=False)
     """`file:line`, for messages."""
 
 

@@ -35,12 +35,32 @@ class Comparison:
     new: Mapping[str, float]
     gains: Mapping[str, Estimate]
     """By how much the candidate is better, with the 95 % interval of the paired bootstrap over requests."""
+    told_apart: Estimate
+    """The candidate's AUROC or accuracy."""
 
     @property
     def better(self) -> bool:
-        """Whether the candidate may replace: it surely lowers log loss, and does not surely rank worse."""
-        ranking = self.gains[self.ranking]
-        return self.gains["log_loss"].low > 0 and not ranking.high < 0
+        """Whether the candidate may replace the version in force."""
+        return self.missing is None
+
+    @property
+    def missing(self) -> str | None:
+        """What speaks against the candidate; None when nothing does.
+
+        It must surely lower log loss, must not surely rank worse, and its success must depend on the request:
+        grades that are the same for all requests, or random, would teach it to tell nothing apart.
+        """
+        loss, ranking = self.gains["log_loss"], self.gains[self.ranking]
+        if not loss.low > 0:
+            return "the interval would have to lie above 0"
+        if ranking.high < 0:
+            return (
+                f"{self.ranking} would fall by {-ranking.value:.4f} [{-ranking.high:.4f}, {-ranking.low:.4f}]"
+            )
+        if self.head == "success" and not self.told_apart.low > 0.5:
+            ends = f"{self.told_apart.value:.3f} [{self.told_apart.low:.3f}, {self.told_apart.high:.3f}]"
+            return f"its auroc of {ends} is not surely above 0.5, so the grades hardly depend on the request"
+        return None
 
     @property
     def ranking(self) -> str:
@@ -52,15 +72,11 @@ class Comparison:
         """Why the candidate replaces, or what was missing."""
         gain = self.gains["log_loss"]
         interval = f"log loss is lower by {gain.value:.4f} [{gain.low:.4f}, {gain.high:.4f}]"
-        if self.better:
-            return f"better: {interval}"
-        if gain.low > 0:
-            worse = self.gains[self.ranking]
-            return (
-                f"kept as it was: {interval}, but {self.ranking} changes by {worse.value:.4f} "
-                f"[{worse.low:.4f}, {worse.high:.4f}]"
-            )
-        return f"kept as it was: {interval}, and the interval would have to lie above 0"
+        return (
+            f"better: {interval}"
+            if self.missing is None
+            else f"kept as it was: {interval}, but {self.missing}"
+        )
 
 
 def compare_success(old: Floats, new: Floats, grades: Floats) -> Comparison:
@@ -117,12 +133,14 @@ def compare_labels(head: Head, old: Floats, new: Floats, labels: Rows) -> Compar
 
 def _comparison(head: Head, rows: int, figures: Mapping[str, tuple[Figure, Figure, int]]) -> Comparison:
     everything = np.arange(rows)
+    told_apart = next(new for name, (_, new, _) in figures.items() if name in ("auroc", "accuracy"))
     return Comparison(
         head=head,
         rows=rows,
         old={name: old(everything) for name, (old, _, _) in figures.items()},
         new={name: new(everything) for name, (_, new, _) in figures.items()},
         gains={name: _gain(*triple, rows) for name, triple in figures.items()},
+        told_apart=_estimate(told_apart, rows),
     )
 
 
@@ -130,9 +148,13 @@ def _gain(old: Figure, new: Figure, sign: int, rows: int) -> Estimate:
     def difference(chosen: Rows) -> float:
         return sign * (new(chosen) - old(chosen))
 
-    if np.isnan(difference(np.arange(rows))):
+    return _estimate(difference, rows)
+
+
+def _estimate(figure: Figure, rows: int) -> Estimate:
+    if np.isnan(figure(np.arange(rows))):
         return Estimate(float("nan"), float("nan"), float("nan"))
-    return Estimate(*bootstrap(difference, rows, draws=DRAWS))
+    return Estimate(*bootstrap(figure, rows, draws=DRAWS))
 
 
 def _mean(values: Floats) -> Figure:
