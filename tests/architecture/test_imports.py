@@ -18,7 +18,7 @@ OWNERS = {
     "aiohttp": ("gateway/execute/", "gateway/health.py", "gateway/cli/"),
     "prometheus_client": ("gateway/telemetry/", "gateway/app.py"),
     "opentelemetry": ("gateway/telemetry/",),
-    "tenacity": ("gateway/execute/",),
+    "tenacity": ("gateway/climb.py",),
     "fastapi": ("gateway/app.py",),
     "torch": ("routers/specialists/", "routers/training/"),
     "transformers": ("routers/specialists/", "routers/training/"),
