@@ -49,6 +49,9 @@ def routing(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fit difficulty, success and labels to 200 or more graded requests; only what is surely better replaces."""
+    # Before numpy is loaded: sums over several threads differ in the last bit, and so would the version; and on
+    # a busy machine threads that wait for each other take ten times as long.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from gateway.cli.startup import read_settings
 
     if (graded is None) != rollback or (rollback and out is not None):
