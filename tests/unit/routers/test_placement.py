@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from routers.ability import sigmoid
+from routers.ability import Abilities, sigmoid
 from routers.classifier import RequestClassifier
 from routers.placement import TooFewError, folds, place, served
 from tests.unit.routers.requests import cooking, drawn, graded, law
@@ -69,10 +69,17 @@ def test_grades_that_are_all_alike_leave_auroc_undefined(classifier) -> None:
     assert placement.stronger_than > 0.5 * placement.known_models
 
 
-def test_random_grades_show_no_gain_in_ranking(classifier) -> None:
-    """The held-out estimate does not read what the placement learnt."""
-    placement = place(classifier, graded(PROMPTS, drawn([0.5] * len(PROMPTS))), "mine")
-    assert placement.placed.auroc.low < 0.5
+def test_the_estimate_is_made_on_rows_that_were_not_learnt_from(classifier, graded_by_a_weak_model) -> None:
+    """The log loss is that of vectors each of which has not seen the fold that it is judged on."""
+    rows = graded_by_a_weak_model
+    grades = np.array([row.outcomes["mine"] for row in rows])
+    known = Abilities(tuple(classifier.abilities), np.stack(list(classifier.ability_vectors.values())))
+    embeddings, parts, losses = served(classifier, [row.text for row in rows]), folds(rows, grades), []
+    for part in range(10):
+        vector = known.place(embeddings[parts != part], grades[parts != part])
+        p = sigmoid(embeddings[parts == part, :-1] @ vector - embeddings[parts == part, -1])
+        losses += list(-np.log(np.where(grades[parts == part] > 0.5, p, 1 - p)))
+    assert place(classifier, rows, "mine").placed.log_loss == pytest.approx(np.mean(losses), abs=1e-6)
 
 
 def test_equal_requests_share_a_fold_and_grades_are_spread() -> None:

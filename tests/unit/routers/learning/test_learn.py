@@ -55,6 +55,19 @@ def test_what_is_written_predicts_what_was_measured(classifier, learnt, tmp_path
     assert (old.task, old.task_confidence, old.domain) == (new.task, new.task_confidence, new.domain)
 
 
+def test_what_is_held_out_is_not_learnt_from(classifier, learnt, tmp_path) -> None:
+    """Turning the grades that are held out changes the verdict on the refit, and not the refit."""
+    write(learnt, SHIPPED, tmp_path / "new", {})
+    served = RequestClassifier.load(tmp_path / "new")
+    held_out = Data.read(classifier, graded(PROMPTS, COOKS)).held_out
+    turned = np.where(held_out, 1 - np.array(COOKS), COOKS)
+    p = np.array([served.classify(RequestText(user=text)).success["mine"] for text in PROMPTS])
+    loss = -np.log(np.where(turned > 0.5, p, 1 - p))[held_out].mean()
+    (success,) = learn(classifier, SHIPPED, graded(PROMPTS, turned), {}).comparisons
+    assert success.new["log_loss"] == pytest.approx(loss, abs=1e-4)
+    assert not success.better
+
+
 def test_equal_files_give_equal_bytes_in_seconds(classifier, learnt, tmp_path) -> None:
     """The version is a function of the classifier in force and the rows, whatever the report says."""
     start = time.perf_counter()
