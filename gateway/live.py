@@ -95,9 +95,15 @@ class PolicyHolder:
         return changed
 
     async def watch(self) -> None:
-        """Reload on every change until cancelled. Watches the folder, as editors and ConfigMaps replace files."""
+        """Reload whenever the file changes, until cancelled.
+
+        The folder is watched, because editors and ConfigMaps replace files; what else happens in it costs one `stat`.
+        """
+        seen = _stamp(self._path)
         async for _ in watchfiles.awatch(self._path.parent, watch_filter=None, debounce=100, recursive=False):
-            await asyncio.to_thread(self.reload)
+            if (stamp := _stamp(self._path)) != seen:
+                seen = stamp
+                await asyncio.to_thread(self.reload)
 
     def _build(self) -> LivePolicy | tuple[Finding, ...]:
         loaded = load(self._path, self._labels)
@@ -107,3 +113,12 @@ class PolicyHolder:
         prices = Prices(loaded.policy, self._cpu_price)
         inputs = routing_inputs(loaded.policy)
         return LivePolicy(loaded.policy, loaded.compiled, endpoints, missing, prices, inputs, loaded.warnings)
+
+
+def _stamp(path: Path) -> tuple[int, int, int, int] | None:
+    """What changes when a file is written or replaced, also behind a symbolic link; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
