@@ -113,7 +113,7 @@ def test_list_says_where_each_ability_comes_from(graded: str, policy: str) -> No
     after = listed(policy)
     assert after["own"]["ability"] == after["borrowed"]["ability"] == "own"
     assert "from 60 examples, by its own name" in after["own"]["ability_from"]
-    assert after["known"]["ability_from"] == "known model, by `ability:`"
+    assert after["known"]["ability_from"] == "known to the classifier, by `ability:`"
     assert (after["plain"]["ability"], after["small"]["ability_from"]) == (None, "difficulty")
     assert after["own"]["missing"] is None
     assert after["borrowed"]["missing"] == "set `GROQ_API_KEY`"
