@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     )
     data_dir: _Path = Field(
         Path("~/.local/share/pointsman").expanduser(),
-        description="Where records are kept when no database is configured.",
+        description="Where records (without a database), placed abilities and learnt classifiers are kept.",
     )
     model_dir: _Path = Field(
         Path("~/.cache/pointsman/models").expanduser(), description="Where pulled model weights lie."

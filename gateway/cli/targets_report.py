@@ -171,7 +171,7 @@ def _source(name: str, target: Target, ability: str | None, own: Mapping[str, Pl
         how = "its own name" if ability == name else "`ability:`"
         return f"placed {placed.date[:10]} from {placed.examples} examples, by {how}"
     if ability is not None:
-        return "known to the classifier, by its own name" if ability == name else "known to the classifier, by `ability:`"
+        return f"known to the classifier, by {'its own name' if ability == name else '`ability:`'}"
     unknown = f"; `ability: {target.ability}` is not known" if target.ability else ""
     if target.kind == "local":
         return f"difficulty{unknown}"

@@ -27,7 +27,7 @@ class RecordRow(Base):
     error_code: Mapped[str | None] = mapped_column(String(64))
     finish_reason: Mapped[str | None] = mapped_column(String(32))
     policy_version: Mapped[str] = mapped_column(String(16))
-    classifier_version: Mapped[str] = mapped_column(String(16))
+    classifier_version: Mapped[str] = mapped_column(String(32))
     rule: Mapped[str] = mapped_column(String(64))
     propensity: Mapped[float] = mapped_column(Float)
     steps: Mapped[list[str]] = mapped_column(JSON)

@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.errors import StartupError
+from gateway.records.models import RecordRow
+from gateway.services import load_classifier
+from gateway.settings import load_settings
 from tests.unit.routers.requests import cooking, drawn, law, write_rows
 
 if TYPE_CHECKING:
@@ -101,6 +104,17 @@ def test_the_gateway_predicts_success_from_what_was_placed(graded: str, policy: 
     success = json.loads(run("route", "hello", "--policy", policy, "--json").output)["signals"]["success"]
     assert success["own"] == success["borrowed"] != success["known"]
     assert success["own"] < success["known"]
+
+
+def test_records_name_the_classifier_with_what_was_placed(graded: str) -> None:
+    """The version tells that abilities were added, differs when they do, and fits into its column."""
+    run("targets", "calibrate", "own", "--graded", graded)
+    first = load_classifier(load_settings()).version
+    run("targets", "calibrate", "other", "--graded", graded)
+    second = load_classifier(load_settings()).version
+    column = RecordRow.__table__.columns["classifier_version"]
+    assert "+" in first != second
+    assert len(second) <= column.type.length
 
 
 def test_list_says_where_each_ability_comes_from(graded: str, policy: str) -> None:
