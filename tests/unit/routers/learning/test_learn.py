@@ -72,7 +72,7 @@ def test_equal_files_give_equal_bytes_in_seconds(classifier, learnt, tmp_path) -
     """The version is a function of the classifier in force and the rows, whatever the report says."""
     start = time.perf_counter()
     again = learn(classifier, SHIPPED, graded(PROMPTS, COOKS), {})
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 30
     write(learnt, SHIPPED, tmp_path / "a", {"date": "today"})
     write(again, SHIPPED, tmp_path / "b", {})
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
