@@ -126,7 +126,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     """Put a gateway process together; raises `StartupError`."""
     metrics = Metrics()
     loaded = load_all(settings, metrics, environ, host)
-    tracing = Tracing()
+    tracing = Tracing(metrics.spans_dropped.inc)
     try:
         records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
     except StoreUnusable as error:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Self
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from gateway.telemetry.export import TraceQueue
+
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor
+    from collections.abc import Callable
+
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.trace.sampling import Sampler
 
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-# The SDK waits 30 s for a collector that is gone: exactly the default grace period of a Kubernetes pod.
 _SHUTDOWN_S = 3.0
 
 
@@ -37,20 +38,17 @@ class _Resource(Resource):
 class Tracing:
     """The tracing of one process: what OpenTelemetry's own variables say about sampling, resource and export.
 
-    Spans are handed to the SDK's processor finished (see `spans.py`).
+    Spans are made finished (see `spans.py`) and exported by the SDK's exporters.
     """
 
-    def __init__(self, service: str = "pointsman-gateway") -> None:
+    def __init__(self, dropped: Callable[[int], object], service: str = "pointsman-gateway") -> None:
         name = os.environ.get("OTEL_SERVICE_NAME", service)
         resource = _Resource.of(Resource.create({"service.name": name}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self.processor: SpanProcessor | None = None
-        """Takes finished spans; None when nobody listens."""
+        self.queue: TraceQueue | None = None
+        """Takes finished traces; None when nobody listens."""
         if any(os.environ.get(name) for name in OTLP_ENDPOINTS):
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-            self.processor = BatchSpanProcessor(_exporter())
-            self._provider.add_span_processor(self.processor)
+            self.queue = TraceQueue(_exporter(), dropped)
 
     @property
     def sampler(self) -> Sampler:
@@ -62,11 +60,8 @@ class Tracing:
         return self._provider.resource
 
     def shutdown(self, deadline_s: float = _SHUTDOWN_S) -> bool:
-        """Export what is left and stop; False when the deadline passed first and spans were dropped."""
-        stopping = threading.Thread(target=self._provider.shutdown, name="otel-shutdown", daemon=True)
-        stopping.start()
-        stopping.join(deadline_s)
-        return not stopping.is_alive()
+        """Export what is left and stop; False when the deadline passed first and spans were lost."""
+        return self.queue is None or self.queue.shutdown(deadline_s)
 
 
 def _exporter() -> SpanExporter:

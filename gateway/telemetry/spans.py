@@ -1,6 +1,6 @@
 """One trace a request, made from the objects that flow through it. No text of a prompt or an answer is in it.
 
-Spans are built whole, as the SDK's `ReadableSpan`, once the request is over, and then handed to its processor. Living
+Spans are built whole, as the SDK's `ReadableSpan`, once the request is over, and then queued for export. Living
 SDK spans would cost about 30 µs each on the event loop, for locks and checks that finished, typed values do not need.
 """
 
@@ -32,7 +32,8 @@ _scope = InstrumentationScope("pointsman", schema_url=n.SCHEMA_URL)
 _ROUTE = "/v1/chat/completions"
 _UNSET = Status(StatusCode.UNSET)
 _ERROR = Status(StatusCode.ERROR)
-_ids = random.SystemRandom()
+# Seeded by the system once: asking it for each id would give up the interpreter lock. Ids are no secret.
+_ids = random.Random()  # noqa: S311
 
 
 class AttemptSpan:
@@ -82,7 +83,7 @@ class Trace:
         sampled = self._sampled(trace_id)
         flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
         self._context = SpanContext(trace_id, _ids.getrandbits(64), is_remote=False, trace_flags=flags)
-        self.recording = sampled and tracing.processor is not None
+        self.recording = sampled and tracing.queue is not None
 
     @property
     def trace_id(self) -> str:
@@ -110,8 +111,8 @@ class Trace:
 
     def end(self, outcome: Outcome, ended_ns: int) -> None:
         """Close the request's own span with its outcome and export the trace."""
-        processor = self._tracing.processor
-        if not self.recording or processor is None:
+        queue = self._tracing.queue
+        if not self.recording or queue is None:
             return
         self.add(
             f"POST {_ROUTE}",
@@ -122,8 +123,7 @@ class Trace:
             context=self._context,
             status=_ERROR if outcome.status == "error" else _UNSET,
         )
-        for span in self._spans:
-            processor.on_end(span)
+        queue.add(self._spans)
 
     def child_context(self) -> SpanContext:
         """The identity of a new span below the request's own."""

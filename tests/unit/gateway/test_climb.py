@@ -76,7 +76,7 @@ def plan(*targets, retries=0, accept=None, skipped=()):
 
 
 async def climb(script, some_plan):
-    trace = Spans(Tracing()).begin(call())
+    trace = Spans(Tracing(print)).begin(call())
     endpoints = {step.target: Endpoint("openai", "prov", step.model) for step in some_plan.steps}
     return await Climber({"openai": script}).climb(call(), some_plan, endpoints, trace)
 

@@ -35,7 +35,7 @@ def exporting(collector: FakeCollector, monkeypatch: pytest.MonkeyPatch) -> Fake
 
 def test_shutdown_exports_what_is_left(exporting):
     """The last request before a stop is not lost."""
-    tracing = Tracing()
+    tracing = Tracing(print)
     trace_id = one_trace(tracing)
     assert tracing.shutdown()
     assert [span.trace_id for span in exporting.spans()] == [trace_id]
@@ -46,7 +46,7 @@ import sys
 import time
 from gateway.telemetry.setup import Tracing
 from tests.unit.gateway.telemetry.test_setup import one_trace
-tracing = Tracing()
+tracing = Tracing(print)
 one_trace(tracing)
 started = time.monotonic()
 assert not tracing.shutdown(deadline_s=0.3)
@@ -67,7 +67,7 @@ def test_shutdown_ends_in_time_without_a_collector_that_answers(collector):
 
 def test_without_a_collector_there_are_ids_and_no_export():
     """Response headers and records name a trace either way."""
-    tracing = Tracing()
-    assert tracing.processor is None
+    tracing = Tracing(print)
+    assert tracing.queue is None
     assert len(one_trace(tracing)) == 32
     assert tracing.shutdown()

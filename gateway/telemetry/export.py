@@ -1,0 +1,84 @@
+"""Hands finished traces to an exporter, on a thread of its own, in batches, from a bounded queue.
+
+The SDK's batch processor takes a lock for each span and writes a log line for each one that it drops, on the thread
+that serves requests: overload would make every request dearer. Here a trace is one append, and a drop is a count.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+log = logging.getLogger("pointsman.traces")
+
+
+class TraceQueue:
+    """A queue of traces and the thread that exports them. Sizes come from the standard `OTEL_BSP_*` variables."""
+
+    def __init__(self, exporter: SpanExporter, dropped: Callable[[int], object]) -> None:
+        """`dropped` hears how many spans were lost because the collector was too slow or away."""
+        self._dropped = dropped
+        self._exporter = exporter
+        self._delay_s = _number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000
+        self._batch_spans = int(_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512))
+        self._max_traces = int(_number("OTEL_BSP_MAX_QUEUE_SIZE", 4096))
+        self._traces: deque[Sequence[ReadableSpan]] = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
+        self._thread.start()
+
+    def add(self, spans: Sequence[ReadableSpan]) -> None:
+        """Export the spans of a finished trace soon; never waits and never raises."""
+        if len(self._traces) < self._max_traces:
+            self._traces.append(spans)
+        else:
+            self._dropped(len(spans))
+
+    def shutdown(self, deadline_s: float) -> bool:
+        """Export what is left and stop; False when the deadline passed first, and what was left is lost.
+
+        The SDK would wait 30 s for a collector that is gone: exactly the default grace period of a Kubernetes pod.
+        """
+        self._stopping.set()
+        self._thread.join(deadline_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._delay_s):
+            self._drain()
+        self._drain()
+        self._exporter.shutdown()
+
+    def _drain(self) -> None:
+        while self._traces:
+            batch: list[ReadableSpan] = []
+            while self._traces and len(batch) < self._batch_spans:
+                batch += self._traces.popleft()
+            self._export(batch)
+
+    def _export(self, batch: list[ReadableSpan]) -> None:
+        try:
+            result = self._exporter.export(batch)
+        except Exception:  # the thread must outlive whatever an exporter raises
+            log.exception("exporting %d spans failed", len(batch))
+            self._dropped(len(batch))
+            return
+        if result.name != "SUCCESS":
+            self._dropped(len(batch))
+
+
+def _number(variable: str, default: float) -> float:
+    try:
+        return max(1.0, float(os.environ.get(variable, default)))
+    except ValueError:
+        log.warning("%s is not a number; %g is used", variable, default)
+        return default
