@@ -21,6 +21,8 @@ WINDOWS: Final = ("system", "user", "head", "tail", "first", "last")
 _WIDE, _NARROW = 24, 8
 NGRAM_BITS: Final = 15
 """Word pairs and shapes are hashed into 2 ** NGRAM_BITS rows."""
+_LINE_BYTES: Final = 64
+"""Width of a cache line; pairs and evidence together fit into one."""
 _MULTIPLIERS: Final = np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35], dtype=np.uint32)
 _SALTS: Final = (0x27D4EB2F, 0x165667B1, 0x2545F491, 0x9E485565)
 
@@ -34,11 +36,12 @@ class QuantisedRows:
 
     def take(self, ids: NDArray[np.integer]) -> Floats:
         """The rows of `ids`, shape (len(ids), width)."""
-        return np.asarray(self.rows[ids].astype(np.float32) * self.scales[ids, None])
+        return np.asarray(self.rows.take(ids, axis=0).astype(np.float32) * self.scales[ids, None])
 
     def mean(self, ids: NDArray[np.integer]) -> Floats:
         """The mean of the rows of `ids`, shape (width,)."""
-        return np.asarray(self.scales[ids] @ self.rows[ids].astype(np.float32) / np.float32(len(ids)))
+        rows = self.rows.take(ids, axis=0).astype(np.float32)
+        return np.asarray(self.scales.take(ids) @ rows / np.float32(len(ids)))
 
     @classmethod
     def of(cls, table: Floats) -> QuantisedRows:
@@ -58,7 +61,7 @@ class QuantisedColumns:
 
     def maximum(self, ids: NDArray[np.integer]) -> Floats:
         """The largest entry of each column over the rows of `ids`, shape (width,)."""
-        return np.asarray(self.rows[ids].max(axis=0) * self.scales)
+        return np.asarray(self.rows.take(ids, axis=0).max(axis=0) * self.scales)
 
     @classmethod
     def of(cls, table: Floats) -> QuantisedColumns:
@@ -67,22 +70,32 @@ class QuantisedColumns:
         return cls(rows=np.rint(table / scales).astype(np.int8), scales=scales)
 
 
-@dataclass(frozen=True, slots=True)
 class Encoder:
-    """The three tables behind a request's vector."""
+    """The three tables behind a request's vector.
 
-    words: QuantisedRows
-    pairs: QuantisedRows
-    evidence: QuantisedColumns
+    Pairs and evidence are looked up by the same hashes, so their rows lie side by side, one cache line each:
+    fetching them from memory is most of what the lookup costs.
+    """
+
+    def __init__(self, words: QuantisedRows, pairs: QuantisedRows, evidence: QuantisedColumns) -> None:
+        self.words, self.pairs, self.evidence = words, pairs, evidence
+        self._hashed = np.zeros((len(pairs.rows), _LINE_BYTES), dtype=np.int8)
+        self._pairs = slice(0, pairs.rows.shape[1])
+        self._evidence = slice(self._pairs.stop, self._pairs.stop + evidence.rows.shape[1])
+        self._hashed[:, self._pairs] = pairs.rows
+        self._hashed[:, self._evidence] = evidence.rows
 
     def __call__(self, tokens: Tokens) -> Floats:
         """Pooled windows, mean of pairs, maximum of evidence: shape (6 * words + pairs + evidence,)."""
         ids = tokens.packed & ((1 << SHAPE_BITS) - 1)
-        vectors = self.words.rows[ids].astype(np.float32)
-        weights = window_weights(len(ids), tokens.system) * self.words.scales[ids]
-        pooled = unit_rows(weights @ vectors)
+        vectors = self.words.rows.take(ids, axis=0).astype(np.float32)
+        weights = window_weights(len(ids), tokens.system) * self.words.scales.take(ids)
+        pooled = unit_rows(np.asarray(weights @ vectors, dtype=np.float32))
         hashed = ngram_ids(tokens.packed)
-        return np.concatenate([pooled.ravel(), self.pairs.mean(hashed), self.evidence.maximum(hashed)])
+        rows = self._hashed.take(hashed, axis=0)
+        pairs = self.pairs.scales.take(hashed) @ rows[:, self._pairs].astype(np.float32)
+        evidence = rows[:, self._evidence].max(axis=0) * self.evidence.scales
+        return np.concatenate([pooled.ravel(), pairs / np.float32(len(hashed)), evidence])
 
 
 def window_weights(length: int, system: int) -> Floats:

@@ -68,6 +68,8 @@ _HEAD, _TAIL = 2600, 1400
 _GROUP_OF_BYTE: Final = np.array(
     [[byte in group for group in _BYTE_GROUPS.values()] for byte in range(256)], dtype=np.float32
 )
+# A histogram of at most so many bytes: four a character of what is kept.
+_LOG2: Final = np.log2(np.maximum(np.arange(4 * (_HEAD + _TAIL + 2)), 1))
 _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
 
 
@@ -76,8 +78,7 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
     kept = cut(text.user, _HEAD, _TAIL)
     codes = np.frombuffer(kept.encode("utf-8", "replace"), dtype=np.uint8)
     histogram = np.bincount(codes, minlength=256)
-    size = max(int(histogram.sum()), 1)
-    share = histogram[histogram > 0] / size
+    size = max(len(codes), 1)
     groups = histogram.astype(np.float32) @ _GROUP_OF_BYTE
     option = _FIRST_OPTION.search(kept)
     stem = kept[: option.start()] if option else kept
@@ -94,7 +95,7 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
             min(len(kept) / words, 20.0),
             float(tokens.system > 0),
             math.log1p(tokens.system),
-            -float(np.sum(share * np.log2(share))),
+            _entropy(histogram, size),
             *(groups / size),
             *np.log1p(groups[_COUNTED]),
             *(math.log1p(len(pattern.findall(kept))) for pattern in _PATTERNS.values()),
@@ -104,6 +105,11 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
         ],
         dtype=np.float32,
     )
+
+
+def _entropy(histogram: NDArray[np.int64], size: int) -> float:
+    """Bits a byte: log2 n - sum of c log2 c / n over the counts c."""
+    return math.log2(size) - float(histogram @ _LOG2.take(histogram)) / size
 
 
 def _runs_of_digits(codes: NDArray[np.uint8]) -> int:

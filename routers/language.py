@@ -19,6 +19,11 @@ TRIGRAM_BITS: Final = 14
 _CHARACTERS: Final = 160
 _FEWEST_LETTERS: Final = 6
 _FEWEST_IDEOGRAPHS: Final = 2
+# Digits are one symbol, and so is everything below them: white space and most punctuation.
+_FOLDED: Final = np.array(
+    [32 if point < 48 else 48 if point <= 57 else point for point in range(128)], dtype=np.uint32
+)
+_NOT_LETTERS: Final = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,11 @@ class LanguageHead:
 def trigram_ids(text: str) -> NDArray[np.int64]:
     """Hashed character uni-, bi- and trigrams; digits and white space are one symbol each. Never empty."""
     folded = f" {text.lower()} "
-    points = np.frombuffer(folded.encode("utf-32-le", "replace"), dtype=np.uint32)
-    points = np.where((points >= 48) & (points <= 57), np.uint32(48), points)
-    points = np.where(points < 48, np.uint32(32), points)
+    if folded.isascii():
+        points = _FOLDED.take(np.frombuffer(folded.encode(), dtype=np.uint8))
+    else:
+        points = np.frombuffer(folded.encode("utf-32-le", "replace"), dtype=np.uint32)
+        points = np.where(points < len(_FOLDED), _FOLDED.take(np.minimum(points, len(_FOLDED) - 1)), points)
     one = points * np.uint32(0x9E3779B1)
     two = one[:-1] + points[1:] * np.uint32(0x85EBCA6B) + np.uint32(0x27D4EB2F)
     three = two[:-1] + points[2:] * np.uint32(0xC2B2AE35) + np.uint32(0x165667B1)
@@ -59,6 +66,8 @@ def trigram_ids(text: str) -> NDArray[np.int64]:
 
 
 def _has_enough_letters(text: str) -> bool:
+    if text.isascii():
+        return len(text.encode().translate(None, _NOT_LETTERS)) >= _FEWEST_LETTERS
     letters = sum(map(str.isalpha, text))
     if letters >= _FEWEST_LETTERS:
         return True

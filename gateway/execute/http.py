@@ -82,7 +82,6 @@ class OpenAIExecutor:
                 cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie must never reach another's call
                 auto_decompress=True,
                 trust_env=not path and bool(getproxies()),  # asking for each request costs a thread hop
-                skip_auto_headers=("User-Agent",),
             )
             self._sessions[path] = session
         return session, "http://worker/v1" if path else url
@@ -112,7 +111,7 @@ def _body(call: Call, endpoint: Endpoint) -> bytes:
 
 
 def _headers(endpoint: Endpoint, trace: str | None) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", "user-agent": "pointsman"}
     if endpoint.headers:
         headers.update(endpoint.headers)
     if endpoint.key:
