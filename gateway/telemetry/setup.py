@@ -72,6 +72,6 @@ def _exporter() -> SpanExporter:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 
         return Grpc()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+    from gateway.telemetry.otlp import DirectExporter
 
-    return Http()
+    return DirectExporter()
