@@ -123,9 +123,9 @@ class Climber:
             verdict = judge(answer.confidence, step.accept_confidence)
             if not verdict.accepted:
                 raise NotConfident(f"`{step.target}` is not sure enough: {verdict.reason}.")
-            async for delta in answer.deltas:
-                first.append(delta)
-                if delta.generated:
+            async for batch in answer.deltas:
+                first += batch
+                if any(delta.generated for delta in batch):
                     return answer, tuple(first)
         except BaseException:
             await close(answer)

@@ -30,7 +30,7 @@ from gateway.execute.streams import finish_reason, fold
 from gateway.types import Delta, Outcome, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from gateway.cache.base import Cache
     from gateway.classify import Classifier
@@ -49,7 +49,7 @@ class Reply:
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self.deltas: AsyncGenerator[Delta, None]
+        self.deltas: AsyncGenerator[Sequence[Delta], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,11 @@ class Pipeline:
         reply.deltas = self._deliver_kept(reply, entry.body.encode(), trace)
         return reply
 
-    async def _deliver_kept(self, reply: Reply, body: bytes, trace: Trace) -> AsyncGenerator[Delta, None]:
+    async def _deliver_kept(
+        self, reply: Reply, body: bytes, trace: Trace
+    ) -> AsyncGenerator[Sequence[Delta], None]:
         try:
-            yield Delta(raw=body, whole=True)
+            yield (Delta(raw=body, whole=True),)
         finally:
             reply.outcome = self._conclude(reply.outcome, trace)
 
@@ -214,18 +216,17 @@ class Pipeline:
         lookup: _Lookup,
         live: LivePolicy,
         trace: Trace,
-    ) -> AsyncGenerator[Delta, None]:
+    ) -> AsyncGenerator[Sequence[Delta], None]:
         """Every delta of the answer. However this ends, the upstream is closed and the call concluded, once."""
         kept: list[Delta] = []
         outcome = replace(reply.outcome, status="cancelled")
         started = time.time_ns()
         try:
-            for delta in climbed.first:
-                kept.append(delta)
-                yield delta
-            async for delta in climbed.answer.deltas:
-                kept.append(delta)
-                yield delta
+            kept += climbed.first
+            yield climbed.first
+            async for batch in climbed.answer.deltas:
+                kept += batch
+                yield batch
             outcome = replace(outcome, status="ok", finish_reason=finish_reason(kept))
             self._keep(outcome, decision, kept, lookup)
         except AttemptError as error:

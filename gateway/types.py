@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     import msgspec
 
@@ -113,7 +113,8 @@ class Answer(Struct, frozen=True):
     model: str
     """The model that answers, as the target names it."""
     provider: str
-    deltas: AsyncIterator[Delta]
+    deltas: AsyncIterator[Sequence[Delta]]
+    """Pieces as they arrive: together come those that the network brought together."""
     confidence: float | None = None
     queue_ms: float | None = None
     compute_ms: float | None = None

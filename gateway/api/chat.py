@@ -88,7 +88,7 @@ class ChatCompletions:
 
 async def _whole(reply: Reply, send: Send) -> None:
     """Fold the deltas, then answer: the outcome is final, so cost and savings are in the headers."""
-    completion = fold([delta async for delta in reply.deltas])
+    completion = fold([delta async for batch in reply.deltas for delta in batch])
     await http.send_whole(send, 200, response_headers(reply.outcome), completion.body, _JSON)
 
 
@@ -103,12 +103,12 @@ async def _stream(reply: Reply, send: Send) -> None:
     ]
     end, begun = frame(DONE), False
     try:
-        async for delta in reply.deltas:  # the first one is at hand already
+        async for batch in reply.deltas:  # the first one is at hand already
             if not begun:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 begun = True
-            for event in _events(delta, call):
-                await send({"type": "http.response.body", "body": frame(event), "more_body": True})
+            if events := b"".join(frame(event) for delta in batch for event in _events(delta, call)):
+                await send({"type": "http.response.body", "body": events, "more_body": True})
     except StreamBroken as error:
         end = frame(errors.envelope(error))
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
+
+_GC_THRESHOLDS = (10_000, 20, 50)
 
 
 def gateway(
@@ -47,6 +50,10 @@ async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> No
     listener = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     services = build(settings, host=host)
     await services.prepare()
+    # What is loaded now stays: the collector need not look at it again each time that requests leave garbage.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     options = uvicorn.Config(
         create_app(services),
         log_config=None,

@@ -15,7 +15,7 @@ from gateway.execute.streams import read_event
 from gateway.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from gateway.execute.catalogue import Endpoint
     from gateway.types import Call, Delta
@@ -131,9 +131,9 @@ async def _rejection(provider: str, response: aiohttp.ClientResponse) -> Excepti
 
 async def _read_whole(
     provider: str, response: aiohttp.ClientResponse, call: Call
-) -> AsyncGenerator[Delta, None]:
+) -> AsyncGenerator[Sequence[Delta], None]:
     try:
-        yield read_event(await response.read(), whole=True)
+        yield (read_event(await response.read(), whole=True),)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise failures.from_exception(provider, error) from error
     finally:
@@ -142,17 +142,20 @@ async def _read_whole(
 
 async def _read_stream(
     provider: str, response: aiohttp.ClientResponse, call: Call
-) -> AsyncGenerator[Delta, None]:
+) -> AsyncGenerator[Sequence[Delta], None]:
     """Deltas until `[DONE]`. A stream that ends without it has been cut, however clean its end looks."""
     splitter, hide_usage = EventSplitter(), not call.include_usage
     finished = False
     try:
         async for chunk in response.content.iter_any():
-            for raw in splitter.feed(chunk):
-                if raw == DONE:
-                    finished = response.content.is_eof()
-                    return
-                yield read_event(raw, hide_usage=hide_usage)
+            batch, ending = _read_batch(splitter.feed(chunk), hide_usage=hide_usage)
+            if batch:
+                yield batch
+            if isinstance(ending, BadCompletion):
+                raise ending
+            if ending:
+                finished = response.content.is_eof()
+                return
         if splitter.finish() != [DONE]:
             raise BadCompletion(f"`{provider}` ended its stream before it was complete.")
         finished = True
@@ -164,6 +167,19 @@ async def _read_stream(
             response.release()
         else:
             response.close()
+
+
+def _read_batch(events: list[bytes], *, hide_usage: bool) -> tuple[list[Delta], bool | BadCompletion]:
+    """The deltas of events that came together, and how they end: not, with `[DONE]`, or with garbage after them."""
+    batch: list[Delta] = []
+    for raw in events:
+        if raw == DONE:
+            return batch, True
+        try:
+            batch.append(read_event(raw, hide_usage=hide_usage))
+        except BadCompletion as error:
+            return batch, error
+    return batch, False
 
 
 def _number(value: str | None) -> float | None:

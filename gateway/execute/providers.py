@@ -17,7 +17,7 @@ from gateway.execute.streams import read_event
 from gateway.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from types import ModuleType
 
     from gateway.execute.catalogue import Endpoint
@@ -102,13 +102,13 @@ def _arguments(call: Call, step: Step, endpoint: Endpoint) -> dict[str, Any]:
     return arguments
 
 
-async def _read_whole(result: _Model) -> AsyncGenerator[Delta, None]:
-    yield read_event(_encode(result), whole=True)
+async def _read_whole(result: _Model) -> AsyncGenerator[Sequence[Delta], None]:
+    yield (read_event(_encode(result), whole=True),)
 
 
 async def _read_stream(
     provider: str, result: AsyncIterator[_Model], call: Call, step: Step
-) -> AsyncGenerator[Delta, None]:
+) -> AsyncGenerator[Sequence[Delta], None]:
     """Deltas to the end; each has to follow the one before within the step's limit."""
     try:
         while True:
@@ -116,7 +116,7 @@ async def _read_stream(
                 chunk = await anext(result, None)
             if chunk is None:
                 return
-            yield read_event(_encode(chunk), hide_usage=not call.include_usage)
+            yield (read_event(_encode(chunk), hide_usage=not call.include_usage),)
     except AttemptError:
         raise
     except TimeoutError:

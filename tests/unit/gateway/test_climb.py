@@ -61,7 +61,7 @@ class Script:
             for delta in deltas:
                 if isinstance(delta, BaseException):
                     raise delta
-                yield delta
+                yield (delta,)
         finally:
             self.closed.append(target)
 
@@ -91,7 +91,7 @@ async def test_the_first_step_that_answers_is_taken():
     climbed = await climb(script, plan("a", "b"))
     assert (climbed.step.target, climbed.first) == ("a", (ROLE, TEXT))
     assert history(climbed.attempts) == [("a", "ok")]
-    assert [delta async for delta in climbed.answer.deltas] == [END]
+    assert [batch async for batch in climbed.answer.deltas] == [(END,)]
     assert script.opened == ["a"]
 
 
@@ -211,7 +211,7 @@ async def test_cancelling_a_climb_closes_the_answer():
     class Silent(Script):
         async def _read(self, target, deltas):
             try:
-                yield ROLE
+                yield (ROLE,)
                 reading.set()
                 await asyncio.sleep(60)
             finally:
