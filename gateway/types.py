@@ -101,7 +101,6 @@ class Completion(Struct, frozen=True):
     """A finished answer: the fold of its deltas. `body` is a `chat.completion` object."""
 
     body: bytes
-    model: str
     finish_reason: str | None
     usage: Usage | None
     tool_calls: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ class Platt:
 
     def __call__(self, logit: float) -> float:
         """Calibrated probability of one logit."""
-        return float(sigmoid(np.asarray(self.slope * logit + self.offset)))
+        return 0.5 * (1.0 + math.tanh(0.5 * (self.slope * logit + self.offset)))
 
     def many(self, logits: Array) -> Array:
         """Calibrated probabilities of many logits."""

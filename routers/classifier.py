@@ -11,7 +11,7 @@ import numpy as np
 from routers.ability import Abilities, sigmoid, success_logits
 from routers.artifact import SHIPPED, load
 from routers.features import identifier_columns, text_features
-from routers.heads import softmax
+from routers.heads import most_likely
 from routers.identifiers import FLOORS, IDENTIFIERS
 from routers.labels import REFERENCE_MODEL
 from routers.signals import Signals
@@ -94,16 +94,16 @@ class RequestClassifier:
         model = self._artifact
         tokens, features, vector = self._encode(text)
         task_logits, domain_logits, flags = model.labels(vector)
-        task = softmax(task_logits / model.task_temperature)
-        domain = softmax(domain_logits / model.domain_temperature)
+        task, task_confidence = most_likely(task_logits / model.task_temperature)
+        domain, domain_confidence = most_likely(domain_logits / model.domain_temperature)
         logits = success_logits(model.abilities.vectors, model.ability(vector))
         success = sigmoid(model.success.slope * logits + model.success.offset)
         found = features[identifier_columns()]
         return Signals(
-            task=model.tasks[int(task.argmax())],
-            task_confidence=float(task.max()),
-            domain=model.domains[int(domain.argmax())],
-            domain_confidence=float(domain.max()),
+            task=model.tasks[task],
+            task_confidence=task_confidence,
+            domain=model.domains[domain],
+            domain_confidence=domain_confidence,
             difficulty=model.difficulty(-float(logits[self._reference])),
             success=model.abilities.as_mapping(success),
             pii=max(model.pii(float(flags[0])), float((found * self._floors).max())),

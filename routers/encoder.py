@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from routers.tokenizer import BEGIN, END, SHAPE_BITS
+from routers.tokenizer import BEGIN, END, MEMO_SYSTEMS, SHAPE_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ WINDOWS: Final = ("system", "user", "head", "tail", "first", "last")
 _WIDE, _NARROW = 24, 8
 NGRAM_BITS: Final = 15
 """Word pairs and shapes are hashed into 2 ** NGRAM_BITS rows."""
+_BEGIN: Final = np.array([BEGIN], dtype=np.int32)
+_END: Final = np.array([END], dtype=np.int32)
 _LINE_BYTES: Final = 64
 """Width of a cache line; pairs and evidence together fit into one."""
 _MULTIPLIERS: Final = np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35], dtype=np.uint32)
@@ -85,17 +87,63 @@ class Encoder:
         self._hashed[:, self._pairs] = pairs.rows
         self._hashed[:, self._evidence] = evidence.rows
 
+        self._systems: dict[bytes, _Prefix] = {}
+
     def __call__(self, tokens: Tokens) -> Floats:
         """Pooled windows, mean of pairs, maximum of evidence: shape (6 * words + pairs + evidence,)."""
-        ids = tokens.packed & ((1 << SHAPE_BITS) - 1)
+        prefix = self._prefix(tokens.packed[: tokens.system])
+        user = tokens.packed[tokens.system :]
+        pooled = np.concatenate([prefix.pooled, self._pool(user, window_weights(len(user), 0)[1:])])
+        rest = self._look_up(np.concatenate([prefix.last, user, _END]), context=len(prefix.last))
+        pairs = (prefix.pairs + rest.pairs) / np.float32(prefix.size + rest.size)
+        evidence = np.maximum(prefix.evidence, rest.evidence) * self.evidence.scales
+        return np.concatenate([unit_rows(pooled).ravel(), pairs, evidence])
+
+    def _prefix(self, system: NDArray[np.int32]) -> _Prefix:
+        """What the system text contributes. The same text comes with every request of an application."""
+        key = system.tobytes()
+        found = self._systems.get(key)
+        if found is None:
+            padded = np.concatenate([_BEGIN, system])
+            looked_up = self._look_up(padded, context=0)
+            weights = window_weights(len(system), len(system))[:1]
+            found = _Prefix(self._pool(system, weights), padded[-2:], *looked_up)
+            if len(self._systems) >= MEMO_SYSTEMS:
+                self._systems.clear()
+            self._systems[key] = found
+        return found
+
+    def _pool(self, packed: NDArray[np.int32], weights: Floats) -> Floats:
+        """Weighted sums of word vectors, shape (len(weights), words)."""
+        ids = packed & ((1 << SHAPE_BITS) - 1)
         vectors = self.words.rows.take(ids, axis=0).astype(np.float32)
-        weights = window_weights(len(ids), tokens.system) * self.words.scales.take(ids)
-        pooled = unit_rows(np.asarray(weights @ vectors, dtype=np.float32))
-        hashed = ngram_ids(tokens.packed)
+        return np.asarray((weights * self.words.scales.take(ids)) @ vectors, dtype=np.float32)
+
+    def _look_up(self, padded: NDArray[np.int32], *, context: int) -> _LookedUp:
+        """Sums over the n-grams of `padded` that do not lie in its first `context` tokens alone."""
+        hashed = hash_ngrams(padded, context)
         rows = self._hashed.take(hashed, axis=0)
         pairs = self.pairs.scales.take(hashed) @ rows[:, self._pairs].astype(np.float32)
-        evidence = rows[:, self._evidence].max(axis=0) * self.evidence.scales
-        return np.concatenate([pooled.ravel(), pairs / np.float32(len(hashed)), evidence])
+        return _LookedUp(np.asarray(pairs), rows[:, self._evidence].max(axis=0), len(hashed))
+
+
+class _LookedUp(NamedTuple):
+    """Sum of pair rows, maximum of evidence rows before scaling, and how many rows there were."""
+
+    pairs: Floats
+    evidence: NDArray[np.int8]
+    size: int
+
+
+class _Prefix(NamedTuple):
+    """The part of a request's vector that its system text decides."""
+
+    pooled: Floats
+    last: NDArray[np.int32]
+    """The last tokens, which n-grams of what follows begin with."""
+    pairs: Floats
+    evidence: NDArray[np.int8]
+    size: int
 
 
 def window_weights(length: int, system: int) -> Floats:
@@ -125,17 +173,29 @@ def unit_rows(matrix: Floats) -> Floats:
 
 
 def ngram_ids(packed: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Hashed rows of every word, pair of words, word before a shape, and three shapes; never empty."""
-    padded = np.empty(len(packed) + 2, dtype=np.uint32)
-    padded[0], padded[1:-1], padded[-1] = BEGIN, packed, END
+    """Hashed rows of every n-gram of a request; never empty."""
+    return hash_ngrams(np.concatenate([_BEGIN, packed, _END]), 0)
+
+
+def hash_ngrams(tokens: NDArray[np.int32], context: int) -> NDArray[np.int64]:
+    """Hashed rows of every word, pair of words, word before a shape, and three shapes.
+
+    Those that lie wholly within the first `context` tokens (at most two) are left out.
+    """
+    padded = tokens.astype(np.uint32)
     words = padded & np.uint32((1 << SHAPE_BITS) - 1)
     shapes = padded >> np.uint32(SHAPE_BITS)
     first, second, third = _MULTIPLIERS
+    two, three = max(context - 1, 0), max(context - 2, 0)
+    scaled = words * first
     hashes = (
-        words * first + np.uint32(_SALTS[3]),
-        words[:-1] * first + words[1:] * second + np.uint32(_SALTS[0]),
-        words[:-1] * first + shapes[1:] * second + np.uint32(_SALTS[1]),
-        shapes[:-2] * first + shapes[1:-1] * second + shapes[2:] * third + np.uint32(_SALTS[2]),
+        scaled[context:] + np.uint32(_SALTS[3]),
+        scaled[two:-1] + words[two + 1 :] * second + np.uint32(_SALTS[0]),
+        scaled[two:-1] + shapes[two + 1 :] * second + np.uint32(_SALTS[1]),
+        shapes[three:-2] * first
+        + shapes[three + 1 : -1] * second
+        + shapes[three + 2 :] * third
+        + np.uint32(_SALTS[2]),
     )
     mixed = np.concatenate(hashes)
     mixed ^= mixed >> np.uint32(15)

@@ -96,15 +96,22 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
             float(tokens.system > 0),
             math.log1p(tokens.system),
             _entropy(histogram, size),
-            *(groups / size),
-            *np.log1p(groups[_COUNTED]),
-            *(math.log1p(len(pattern.findall(kept))) for pattern in _PATTERNS.values()),
+            *(groups / size).tolist(),
+            *np.log1p(groups[_COUNTED]).tolist(),
+            *(math.log1p(count) for count in _line_counts(kept)),
             math.log1p(_runs_of_digits(codes)),
             math.log1p(kept.count("___") + kept.count("??")),
             *(float(count > 0) for count in found),
         ],
         dtype=np.float32,
     )
+
+
+def _line_counts(text: str) -> list[int]:
+    """How many lines begin as each of `_PATTERNS`; a text of one line can only begin once."""
+    if "\n" not in text:
+        return [int(pattern.match(text) is not None) for pattern in _PATTERNS.values()]
+    return [len(pattern.findall(text)) for pattern in _PATTERNS.values()]
 
 
 def _entropy(histogram: NDArray[np.int64], size: int) -> float:

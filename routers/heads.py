@@ -56,6 +56,12 @@ def relu(x: Floats) -> Floats:
     return np.maximum(x, 0.0)
 
 
+def most_likely(logits: NDArray[np.floating]) -> tuple[int, float]:
+    """Index of the largest logit and its probability under softmax; logits of shape (labels,)."""
+    best = int(logits.argmax())
+    return best, 1.0 / float(np.exp(logits - logits[best]).sum())
+
+
 def softmax(logits: Floats) -> Floats:
     """Probabilities along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from routers.heads import softmax
+from routers.heads import most_likely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,9 +43,8 @@ class LanguageHead:
         text = text[:_CHARACTERS]
         if not _has_enough_letters(text):
             return UNDETERMINED
-        probabilities = softmax(self.table.mean(trigram_ids(text)) + self.bias)
-        best = int(np.argmax(probabilities))
-        return self.codes[best] if probabilities[best] >= self.threshold else UNDETERMINED
+        best, probability = most_likely(self.table.mean(trigram_ids(text)) + self.bias)
+        return self.codes[best] if probability >= self.threshold else UNDETERMINED
 
 
 def trigram_ids(text: str) -> NDArray[np.int64]:

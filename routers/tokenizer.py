@@ -33,6 +33,9 @@ _WORDS: Final = re.compile(r"\w+|[^\w\s]")
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+|_")
 _LONGEST_WORD: Final = 40
 _MEMO_WORDS: Final = 40_000
+MEMO_SYSTEMS: Final = 256
+_LONGEST_SYSTEM: Final = 20_000
+"""Characters of a system text that is remembered."""
 _SYSTEM_HEAD, _SYSTEM_TAIL = 900, 300
 _USER_HEAD, _USER_TAIL = 2600, 1400
 """Characters kept of each text; what lies between head and tail is not looked at."""
@@ -61,13 +64,25 @@ class Tokenizer:
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._ids = {piece: index for index, piece in enumerate(vocabulary)}
         self._memo: dict[str, tuple[int, ...]] = {}
+        self._systems: dict[str, tuple[list[int], int]] = {}
 
     def __call__(self, text: RequestText) -> Tokens:
         """Tokenise a request; time and memory are bounded whatever the text is."""
-        system, system_count = self._split(text.system, _SYSTEM_HEAD, _SYSTEM_TAIL, _MAX_SYSTEM)
+        system, system_count = self._split_system(text.system)
         user, user_count = self._split(text.user, _USER_HEAD, _USER_TAIL, _MAX_USER)
         packed = np.array(system + user, dtype=np.int32)
         return Tokens(packed=packed, system=len(system), estimate=system_count + user_count)
+
+    def _split_system(self, text: str) -> tuple[list[int], int]:
+        """System texts are few and come again with every request of an application: they are split once."""
+        found = self._systems.get(text)
+        if found is None:
+            found = self._split(text, _SYSTEM_HEAD, _SYSTEM_TAIL, _MAX_SYSTEM)
+            if len(self._systems) >= MEMO_SYSTEMS:
+                self._systems.clear()
+            if len(text) <= _LONGEST_SYSTEM:
+                self._systems[text] = found
+        return found
 
     def _split(self, text: str, head: int, tail: int, limit: int) -> tuple[list[int], int]:
         kept = cut(text, head, tail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline, Reply
     from gateway.types import Call, Delta, Outcome
 
+_ids = random.Random()  # noqa: S311 an id is no secret; it has to be unique, over processes too
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _PRINTABLE = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
@@ -48,7 +49,7 @@ class ChatCompletions:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = f"req_{secrets.token_hex(12)}"
+        request_id = f"req_{_ids.getrandbits(96):024x}"
         try:
             try:
                 call = await self._read(scope, receive, request_id)

@@ -34,7 +34,9 @@ app.add_typer(bench_app, name="bench")
 def main() -> None:
     """Entry point of the console script."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # read when numpy loads, which is later
-        os.environ.setdefault(variable, "1")  # threads that wait for each other cost more than these sums take
+        os.environ.setdefault(
+            variable, "1"
+        )  # threads that wait for each other cost more than these sums take
     with stop_on_findings():
         app()
 

@@ -55,7 +55,6 @@ class _Choice(msgspec.Struct):
 class _Event(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
-    model: str | None = None
     error: msgspec.Raw = _NULL
 
 
@@ -146,10 +145,8 @@ def fold(deltas: Iterable[Delta]) -> Completion:
     else:
         body = _fold_bodies(piece.raw for piece in pieces)
         usage = next((piece.usage for piece in reversed(pieces) if piece.usage), None)
-    model = _event.decode(body).model or ""
     return Completion(
         body=body,
-        model=model,
         finish_reason=finish_reason(pieces),
         usage=usage,
         tool_calls=any(piece.tool_calls for piece in pieces),
