@@ -33,6 +33,8 @@ _WORDS: Final = re.compile(r"\w+|[^\w\s]")
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+|_")
 _LONGEST_WORD: Final = 40
 _MEMO_WORDS: Final = 40_000
+_LONGEST_NUMBER: Final = 4
+"""Digits of a number that is remembered: longer ones seldom come again and would crowd words out."""
 MEMO_SYSTEMS: Final = 256
 _LONGEST_SYSTEM: Final = 20_000
 """Characters of a system text that is remembered."""
@@ -63,6 +65,9 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._ids = {piece: index for index, piece in enumerate(vocabulary)}
+        bare = [piece.removeprefix("##") for piece in vocabulary]
+        self._longest = max(map(len, bare), default=1)
+        self._longest_number = max((len(piece) for piece in bare if piece.isdigit()), default=1)
         self._memo: dict[str, tuple[int, ...]] = {}
         self._systems: dict[str, tuple[list[int], int]] = {}
 
@@ -107,7 +112,7 @@ class Tokenizer:
         pieces = tuple(self._pieces(word))
         if len(self._memo) >= _MEMO_WORDS:
             self._memo.clear()
-        if len(word) <= _LONGEST_WORD:
+        if len(word) <= _LONGEST_WORD and not (word.isdigit() and len(word) > _LONGEST_NUMBER):
             self._memo[word] = pieces
         return pieces
 
@@ -127,9 +132,10 @@ class Tokenizer:
     def _longest_matches(self, word: str, shape: int) -> Iterator[int]:
         """Greedy longest-match-first, as in BERT, but an unknown rest is skipped, not the whole word."""
         start = 0
+        longest = self._longest_number if word.isdigit() else self._longest
         while start < len(word):
             prefix = "##" if start else ""
-            for end in range(len(word), start, -1):
+            for end in range(min(len(word), start + longest), start, -1):
                 index = self._ids.get(prefix + word[start:end])
                 if index is not None:
                     yield index | shape << SHAPE_BITS

@@ -7,6 +7,7 @@ from urllib.request import getproxies
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.errors import BadCompletion
 from gateway.execute import failures
@@ -32,13 +33,14 @@ class OpenAIExecutor:
     def __init__(self, *, max_connections: int = 512) -> None:
         self._max_connections = max_connections
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._urls: dict[str, URL] = {}
         self._timeouts: dict[tuple[float, bool], aiohttp.ClientTimeout] = {}
 
     async def open(self, call: Call, step: Step, endpoint: Endpoint, trace: str | None) -> Answer:
         session, base = self._session(str(endpoint.url))
         try:
             response = await session.post(
-                f"{base}/chat/completions",
+                self._url(base),
                 data=_body(call, endpoint),
                 headers=_headers(endpoint, trace),
                 timeout=self._timeout(step.timeout_s, stream=call.stream),
@@ -85,6 +87,13 @@ class OpenAIExecutor:
             )
             self._sessions[path] = session
         return session, "http://worker/v1" if path else url
+
+    def _url(self, base: str) -> URL:
+        """The URL to post to, parsed once."""
+        url = self._urls.get(base)
+        if url is None:
+            url = self._urls[base] = URL(f"{base}/chat/completions")
+        return url
 
     def _timeout(self, limit_s: float, *, stream: bool) -> aiohttp.ClientTimeout:
         """A whole answer has to be complete within the limit; of a stream, each piece has to follow within it."""

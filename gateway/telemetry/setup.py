@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON
 
 from gateway.telemetry.export import TraceQueue
 
@@ -45,10 +46,16 @@ class Tracing:
         name = os.environ.get("OTEL_SERVICE_NAME", service)
         resource = _Resource.of(Resource.create({"service.name": name}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._samples_all = self._provider.sampler in (ALWAYS_ON, DEFAULT_ON)
         self.queue: TraceQueue | None = None
         """Takes finished traces; None when nobody listens."""
         if any(os.environ.get(name) for name in OTLP_ENDPOINTS):
             self.queue = TraceQueue(_exporter(), dropped)
+
+    @property
+    def samples_all(self) -> bool:
+        """Whether every trace that begins here is sampled, so that the sampler need not be asked."""
+        return self._samples_all
 
     @property
     def sampler(self) -> Sampler:

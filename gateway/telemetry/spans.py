@@ -158,6 +158,8 @@ class Trace:
         )
 
     def _sampled(self, trace_id: int) -> bool:
+        if self._parent is None and self._tracing.samples_all:
+            return True
         parent = _propagator.extract(self._call.headers) if self._parent else None
         result = self._tracing.sampler.should_sample(parent, trace_id, _ROUTE, kind=SpanKind.SERVER)
         return result.decision is Sampling.RECORD_AND_SAMPLE
