@@ -117,7 +117,6 @@ class Answer(Struct, frozen=True):
     confidence: float | None = None
     queue_ms: float | None = None
     compute_ms: float | None = None
-    upstream_request_id: str | None = None
     abandon: Callable[[], None] | None = None
     """Drops the call behind an answer of which nothing was read: closing `deltas` does nothing before it began."""
 

@@ -60,7 +60,6 @@ class OpenAIExecutor:
             confidence=_number(headers.get("x-pointsman-confidence")),
             queue_ms=_number(headers.get("x-pointsman-queue-ms")),
             compute_ms=_number(headers.get("x-pointsman-compute-ms")),
-            upstream_request_id=headers.get("x-request-id"),
             abandon=response.close,
         )
 
