@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 _LONGEST_WAIT_S = 5.0
+_OFFERS = frozenset({"tools", "functions", "tool_choice", "function_call", "parallel_tool_calls"})
+"""Fields that let a model call tools, and say nothing without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ class Climber:
             await close(answer)
             raise
         raise BadCompletion(f"`{endpoint.provider}` sent an empty stream.")
+
+
+def without_offers(call: Call) -> Call:
+    """The call without the tools that it merely offers, for a model that has none; a forced tool stays."""
+    if call.forced_tool or not call.tools:
+        return call
+    fields = {name: value for name, value in call.fields.items() if name not in _OFFERS}
+    return replace(call, fields=fields, tools=False)
 
 
 async def close(answer: Answer) -> None:

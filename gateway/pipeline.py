@@ -19,7 +19,7 @@ from gateway import account, decide, refuse
 from gateway.cache import eligibility
 from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
 from gateway.cache.keys import fingerprint
-from gateway.climb import close
+from gateway.climb import close, without_offers
 from gateway.errors import (
     AttemptError,
     GatewayError,
@@ -175,6 +175,8 @@ class Pipeline:
         return outcome, decision
 
     async def _climb(self, call: Call, decision: Decision, live: LivePolicy, trace: Trace) -> Climbed:
+        if decision.plan.degraded:
+            call = without_offers(call)
         try:
             return await self._climber.climb(call, decision.plan, live.endpoints, trace)
         except PlanExhausted as error:

@@ -208,6 +208,13 @@ def test_degrading_answers_locally_and_says_so(tmp_path: Path) -> None:
             assert raw.headers["x-pointsman-degraded"] == "missing-upstream"
             assert raw.headers["x-pointsman-target"] == "small"
             assert raw.headers["x-pointsman-cache"] == "miss"
+        chat = process.client().chat.completions
+        raw = chat.with_raw_response.create(**ask("What is the weather in Paris?", tools=TOOLS, max_tokens=8))
+        assert raw.headers["x-pointsman-degraded"] == "missing-upstream"
+        assert raw.parse().choices[0].message.content
+        with pytest.raises(openai.InternalServerError) as refused:
+            chat.create(**ask("What is the weather in Paris?", tools=TOOLS, tool_choice="required"))
+        assert refused.value.code == "no_upstream_configured"
 
 
 def test_a_killed_worker_comes_back_and_nothing_crashes(served: Pointsman) -> None:

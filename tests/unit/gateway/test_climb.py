@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gateway.climb import Climber
+from gateway.climb import Climber, without_offers
 from gateway.errors import (
     BadCompletion,
     NotCapable,
@@ -225,3 +225,16 @@ async def test_cancelling_a_climb_closes_the_answer():
         await task
     assert script.closed == ["a"]
     assert script.opened == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [({}, ()), ({"tool_choice": "auto"}, ()), ({"tool_choice": "required"}, ("tools", "tool_choice"))],
+)
+def test_offers_are_left_out_and_demands_are_not(choice, kept) -> None:
+    """A stand-in without tools may ignore an offer, never an order to use one; the other fields stay."""
+    tool = {"type": "function", "function": {"name": "weather"}}
+    asked = call({"tools": [tool], "parallel_tool_calls": True, "temperature": 0.5, **choice})
+    fields = without_offers(asked).fields
+    expected = {"model", "messages", "temperature", *kept} | ({"parallel_tool_calls"} if kept else set())
+    assert set(fields) == expected
