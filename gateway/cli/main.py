@@ -11,6 +11,7 @@ from gateway.cli.gateway import gateway
 from gateway.cli.learn import learn_app
 from gateway.cli.models import models_app
 from gateway.cli.output import stop_on_findings
+from gateway.cli.policy.app import policy_app
 from gateway.cli.route import route
 from gateway.cli.serve import serve
 from gateway.cli.targets import targets_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 for command in (serve, gateway, worker, route):
     app.command()(command)
 app.add_typer(models_app, name="models")
+app.add_typer(policy_app, name="policy")
 app.add_typer(targets_app, name="targets")
 app.add_typer(learn_app, name="learn")
 app.add_typer(bench_app, name="bench")

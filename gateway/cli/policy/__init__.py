@@ -1,0 +1,1 @@
+"""`pointsman policy`: the life of an edit, one file per command."""
