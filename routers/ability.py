@@ -6,16 +6,18 @@ P(acceptable) = sigmoid(theta . a(q) - b(q))   (Reckase, Multidimensional Item R
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
+    from routers.calibration import Platt
     from routers.heads import Dense
 
     Floats = NDArray[np.float32]
@@ -71,6 +73,32 @@ class AbilityHead:
     def __call__(self, x: Floats) -> Floats:
         """The embedding [a(q), b(q)], shape (dimensions + 1,); the first demand is the constant 1."""
         return np.concatenate([np.ones(1, dtype=np.float32), self.output(x)])
+
+
+class PredictedSuccess(Mapping[str, float]):
+    """Calibrated probability of an acceptable answer by model; computed when asked for, as few of them ever are."""
+
+    __slots__ = ("_calibration", "_embedding", "_rows", "_vectors")
+
+    def __init__(
+        self, rows: Mapping[str, int], vectors: Floats, embedding: Floats, calibration: Platt
+    ) -> None:
+        """`rows` says which of `vectors`, shape (models, dimensions), is whose; embedding as of `AbilityHead`."""
+        self._rows, self._vectors = rows, vectors
+        self._embedding, self._calibration = embedding, calibration
+
+    def __getitem__(self, name: str) -> float:
+        vector = self._vectors[self._rows[name]]
+        return self._calibration(float(vector @ self._embedding[:-1] - self._embedding[-1]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def success_logits(vectors: Floats, embedding: Floats) -> Floats:

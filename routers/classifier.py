@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from routers.ability import Abilities, sigmoid, success_logits
+from routers.ability import Abilities, PredictedSuccess
 from routers.artifact import SHIPPED, load
-from routers.features import identifier_columns, text_features
-from routers.heads import most_likely
-from routers.identifiers import FLOORS, IDENTIFIERS
+from routers.features import identifier_floor, text_features
+from routers.heads import Layers, most_likely
 from routers.labels import REFERENCE_MODEL
 from routers.signals import Signals
 from routers.tokenizer import Tokenizer
@@ -43,8 +42,9 @@ class RequestClassifier:
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
         self._tokenizer = Tokenizer(artifact.vocabulary)
-        self._reference = artifact.abilities.names.index(REFERENCE_MODEL)
-        self._floors = np.array([FLOORS[name] for name in IDENTIFIERS])
+        self._predicted = {name: row for row, name in enumerate(artifact.abilities.names)}
+        self._reference = artifact.abilities.vectors[artifact.abilities.names.index(REFERENCE_MODEL)]
+        self._layers = Layers(artifact.labels, artifact.ability)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -93,20 +93,18 @@ class RequestClassifier:
         """Every signal of one request. Total: any text gets an answer, in bounded time."""
         model = self._artifact
         tokens, features, vector = self._encode(text)
-        task_logits, domain_logits, flags = model.labels(vector)
+        task_logits, domain_logits, flags, embedding = self._layers(vector)
         task, task_confidence = most_likely(task_logits / model.task_temperature)
         domain, domain_confidence = most_likely(domain_logits / model.domain_temperature)
-        logits = success_logits(model.abilities.vectors, model.ability(vector))
-        success = sigmoid(model.success.slope * logits + model.success.offset)
-        found = features[identifier_columns()]
+        demand, difficulty = embedding[:-1], float(embedding[-1])
         return Signals(
             task=model.tasks[task],
             task_confidence=task_confidence,
             domain=model.domains[domain],
             domain_confidence=domain_confidence,
-            difficulty=model.difficulty(-float(logits[self._reference])),
-            success=model.abilities.as_mapping(success),
-            pii=max(model.pii(float(flags[0])), float((found * self._floors).max())),
+            difficulty=model.difficulty(difficulty - float(self._reference @ demand)),
+            success=PredictedSuccess(self._predicted, model.abilities.vectors, embedding, model.success),
+            pii=max(model.pii(float(flags[0])), identifier_floor(features)),
             injection=model.injection(float(flags[1])),
             language=model.language(text.user),
             tokens=tokens.estimate,

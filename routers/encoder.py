@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -26,7 +27,17 @@ _END: Final = np.array([END], dtype=np.int32)
 _LINE_BYTES: Final = 64
 """Width of a cache line; pairs and evidence together fit into one."""
 _MULTIPLIERS: Final = np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35], dtype=np.uint32)
-_SALTS: Final = (0x27D4EB2F, 0x165667B1, 0x2545F491, 0x9E485565)
+# Salts of a word, of the word that ends a pair, and of the first, second and third shape.
+_WORD_SALT: Final = np.uint32(0x9E485565)
+_PAIR_SALT: Final = np.uint32((0x27D4EB2F - 0x9E485565) % 2**32)
+_SHAPE_SALTS: Final = np.array(
+    [[0], [(0x165667B1 - 0x9E485565) % 2**32], [(0x2545F491 - 0x165667B1 + 0x9E485565) % 2**32]],
+    dtype=np.uint32,
+)
+_ID: Final = np.uint32((1 << SHAPE_BITS) - 1)
+_SHIFT: Final = np.uint32(SHAPE_BITS)
+_FEW_ROWS: Final = 16
+_SHORTEST: Final = np.float32(1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +102,16 @@ class Encoder:
 
     def __call__(self, tokens: Tokens) -> Floats:
         """Pooled windows, mean of pairs, maximum of evidence: shape (6 * words + pairs + evidence,)."""
-        prefix = self._prefix(tokens.packed[: tokens.system])
-        user = tokens.packed[tokens.system :]
-        pooled = np.concatenate([prefix.pooled, self._pool(user, window_weights(len(user), 0)[1:])])
+        prefix, user = self._prefix(tokens.system), tokens.user
         rest = self._look_up(np.concatenate([prefix.last, user, _END]), context=len(prefix.last))
-        pairs = (prefix.pairs + rest.pairs) / np.float32(prefix.size + rest.size)
-        evidence = np.maximum(prefix.evidence, rest.evidence) * self.evidence.scales
-        return np.concatenate([unit_rows(pooled).ravel(), pairs, evidence])
+        return np.concatenate(
+            [
+                prefix.pooled,
+                self._pool(user, _user_weights(len(user))),
+                (prefix.pairs + rest.pairs) / np.float32(prefix.size + rest.size),
+                np.maximum(prefix.evidence, rest.evidence) * self.evidence.scales,
+            ]
+        )
 
     def _prefix(self, system: NDArray[np.int32]) -> _Prefix:
         """What the system text contributes. The same text comes with every request of an application."""
@@ -114,17 +128,18 @@ class Encoder:
         return found
 
     def _pool(self, packed: NDArray[np.int32], weights: Floats) -> Floats:
-        """Weighted sums of word vectors, shape (len(weights), words)."""
-        ids = packed & ((1 << SHAPE_BITS) - 1)
+        """Unit vectors along weighted sums of word vectors, shape (len(weights) * words,)."""
+        ids = packed.view(np.uint32) & _ID
         vectors = self.words.rows.take(ids, axis=0).astype(np.float32)
-        return np.asarray((weights * self.words.scales.take(ids)) @ vectors, dtype=np.float32)
+        sums: Floats = (weights * self.words.scales.take(ids)) @ vectors
+        return unit_rows(sums).ravel()
 
     def _look_up(self, padded: NDArray[np.int32], *, context: int) -> _LookedUp:
         """Sums over the n-grams of `padded` that do not lie in its first `context` tokens alone."""
         hashed = hash_ngrams(padded, context)
         rows = self._hashed.take(hashed, axis=0)
         pairs = self.pairs.scales.take(hashed) @ rows[:, self._pairs].astype(np.float32)
-        return _LookedUp(np.asarray(pairs), rows[:, self._evidence].max(axis=0), len(hashed))
+        return _LookedUp(np.asarray(pairs), column_maxima(rows)[self._evidence], len(hashed))
 
 
 class _LookedUp(NamedTuple):
@@ -144,6 +159,12 @@ class _Prefix(NamedTuple):
     pairs: Floats
     evidence: NDArray[np.int8]
     size: int
+
+
+@functools.cache
+def _user_weights(length: int) -> Floats:
+    """Rows of `window_weights` for the windows of a user text; there are few lengths, as texts are cut."""
+    return window_weights(length, 0)[1:]
 
 
 def window_weights(length: int, system: int) -> Floats:
@@ -168,36 +189,43 @@ def window_spans(length: int, system: int) -> tuple[tuple[int, int], ...]:
 
 def unit_rows(matrix: Floats) -> Floats:
     """Each row scaled to length 1; rows of zeros stay zero."""
-    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
-    return np.asarray(matrix / np.maximum(norms, 1e-6)[:, None], dtype=np.float32)
+    norms = np.sqrt(np.vecdot(matrix, matrix))
+    return np.asarray(matrix / np.maximum(norms, _SHORTEST)[:, None], dtype=np.float32)
+
+
+def column_maxima(rows: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Largest entry of each column, shape (columns,). Halving works on long runs of bytes, row by row on short ones."""
+    while len(rows) > _FEW_ROWS:
+        half = (len(rows) + 1) // 2
+        rows = np.maximum(rows[:half], rows[-half:])
+    return np.asarray(rows.max(axis=0))
 
 
 def ngram_ids(packed: NDArray[np.int32]) -> NDArray[np.int64]:
     """Hashed rows of every n-gram of a request; never empty."""
-    return hash_ngrams(np.concatenate([_BEGIN, packed, _END]), 0)
+    return hash_ngrams(np.concatenate([_BEGIN, packed, _END]), 0).astype(np.int64)
 
 
-def hash_ngrams(tokens: NDArray[np.int32], context: int) -> NDArray[np.int64]:
+def hash_ngrams(tokens: NDArray[np.int32], context: int) -> NDArray[np.uint32]:
     """Hashed rows of every word, pair of words, word before a shape, and three shapes.
 
     Those that lie wholly within the first `context` tokens (at most two) are left out.
     """
-    padded = tokens.astype(np.uint32)
-    words = padded & np.uint32((1 << SHAPE_BITS) - 1)
-    shapes = padded >> np.uint32(SHAPE_BITS)
-    first, second, third = _MULTIPLIERS
+    padded = tokens.view(np.uint32)
+    # Arithmetic is modulo 2 ** 32. A salt tells each kind of n-gram apart; it is added where it costs least.
+    one = (padded & _ID) * _MULTIPLIERS[0] + _WORD_SALT
+    second = (padded & _ID) * _MULTIPLIERS[1] + _PAIR_SALT
+    shapes = (padded >> _SHIFT) * _MULTIPLIERS[:, None] + _SHAPE_SALTS
     two, three = max(context - 1, 0), max(context - 2, 0)
-    scaled = words * first
-    hashes = (
-        scaled[context:] + np.uint32(_SALTS[3]),
-        scaled[two:-1] + words[two + 1 :] * second + np.uint32(_SALTS[0]),
-        scaled[two:-1] + shapes[two + 1 :] * second + np.uint32(_SALTS[1]),
-        shapes[three:-2] * first
-        + shapes[three + 1 : -1] * second
-        + shapes[three + 2 :] * third
-        + np.uint32(_SALTS[2]),
+    mixed = np.concatenate(
+        [
+            one[context:],
+            one[two:-1] + second[two + 1 :],
+            one[two:-1] + shapes[1, two + 1 :],
+            shapes[0, three:-2] + shapes[1, three + 1 : -1] + shapes[2, three + 2 :],
+        ]
     )
-    mixed = np.concatenate(hashes)
     mixed ^= mixed >> np.uint32(15)
     mixed *= np.uint32(0x2C1B3C6D)
-    return (mixed >> np.uint32(32 - NGRAM_BITS)).astype(np.int64)
+    mixed >>= np.uint32(32 - NGRAM_BITS)
+    return mixed

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from routers.identifiers import IDENTIFIERS, find_identifiers
+from routers.identifiers import FLOORS, IDENTIFIERS, find_identifiers
 from routers.tokenizer import cut
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ _HEAD, _TAIL = 2600, 1400
 _GROUP_OF_BYTE: Final = np.array(
     [[byte in group for group in _BYTE_GROUPS.values()] for byte in range(256)], dtype=np.float32
 )
+_FLOORS: Final = tuple(FLOORS[name] for name in IDENTIFIERS)
+_DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 # A histogram of at most so many bytes: four a character of what is kept.
 _LOG2: Final = np.log2(np.maximum(np.arange(4 * (_HEAD + _TAIL + 2)), 1))
 _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
@@ -76,30 +79,29 @@ _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", 
 def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
     """The vector of `FEATURES` of a request; bounded time, finite for every text."""
     kept = cut(text.user, _HEAD, _TAIL)
-    codes = np.frombuffer(kept.encode("utf-8", "replace"), dtype=np.uint8)
-    histogram = np.bincount(codes, minlength=256)
-    size = max(len(codes), 1)
+    encoded = kept.encode("utf-8", "replace")
+    histogram = np.bincount(np.frombuffer(encoded, dtype=np.uint8), minlength=256)
+    size = max(len(encoded), 1)
     groups = histogram.astype(np.float32) @ _GROUP_OF_BYTE
     option = _FIRST_OPTION.search(kept)
     stem = kept[: option.start()] if option else kept
     words = kept.count(" ") + kept.count("\n") + 1
     found = find_identifiers(kept)
-    user_tokens = len(tokens.packed) - tokens.system
     return np.array(
         [
-            math.log1p(user_tokens),
+            math.log1p(len(tokens.user)),
             math.log1p(len(text.user)),
             math.log1p(words),
             math.log1p(len(stem)),
             math.log1p(kept.count(". ") + kept.count(".\n") + kept.count("? ")),
             min(len(kept) / words, 20.0),
-            float(tokens.system > 0),
-            math.log1p(tokens.system),
+            float(len(tokens.system) > 0),
+            math.log1p(len(tokens.system)),
             _entropy(histogram, size),
             *(groups / size).tolist(),
             *np.log1p(groups[_COUNTED]).tolist(),
             *(math.log1p(count) for count in _line_counts(kept)),
-            math.log1p(_runs_of_digits(codes)),
+            math.log1p(_runs_of_digits(encoded)),
             math.log1p(kept.count("___") + kept.count("??")),
             *(float(count > 0) for count in found),
         ],
@@ -119,11 +121,11 @@ def _entropy(histogram: NDArray[np.int64], size: int) -> float:
     return math.log2(size) - float(histogram @ _LOG2.take(histogram)) / size
 
 
-def _runs_of_digits(codes: NDArray[np.uint8]) -> int:
-    digit = (codes >= ord("0")) & (codes <= ord("9"))
-    return int(np.count_nonzero(digit[1:] > digit[:-1])) + int(digit[:1].any())
+def _runs_of_digits(encoded: bytes) -> int:
+    digits = encoded.translate(_DIGITS)
+    return digits.count(b" 0") + digits.startswith(b"0")
 
 
-def identifier_columns() -> slice:
-    """Where the flags of `IDENTIFIERS` lie in the vector."""
-    return slice(len(FEATURES) - len(IDENTIFIERS), len(FEATURES))
+def identifier_floor(features: NDArray[np.float32]) -> float:
+    """Least probability of personal data, by the identifiers that were found; 0 when none was."""
+    return float(max(map(operator.mul, features[-len(_FLOORS) :].tolist(), _FLOORS)))

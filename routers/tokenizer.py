@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,14 +27,17 @@ SHAPE_BITS: Final = 16
 # Word shapes. Word pieces are case-folded; the shape keeps what folding loses.
 LOWER, TITLE, UPPER, MIXED, PUNCTUATION, FOREIGN, BLOB, CONTINUATION = range(8)
 FIRST_DIGITS: Final = 8  # 8 to 15: numbers by how many digits they have
+_BLOB: Final = np.array([UNKNOWN | BLOB << SHAPE_BITS], dtype=np.int32).tobytes()
 _DIGIT_STEPS: Final = (1, 2, 3, 4, 6, 9, 12)
 
 _WORDS: Final = re.compile(r"\w+|[^\w\s]")
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+|_")
 _LONGEST_WORD: Final = 40
-_MEMO_WORDS: Final = 40_000
+_LONGEST_CHUNK: Final = 24
+_MEMO_SIZE: Final = 30_000
 _LONGEST_NUMBER: Final = 4
 """Digits of a number that is remembered: longer ones seldom come again and would crowd words out."""
+_NUMBERS: Final = re.compile(r"\d{5}|\d\D+\d")
 MEMO_SYSTEMS: Final = 256
 _LONGEST_SYSTEM: Final = 20_000
 """Characters of a system text that is remembered."""
@@ -47,17 +50,37 @@ _MAX_SYSTEM, _MAX_USER = 128, 384
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One tokenised request: packed tokens of the system text, then of the user text."""
+    """One tokenised request: the packed tokens of its texts, each of shape (tokens,)."""
 
-    packed: NDArray[np.int32]
-    system: int
-    """How many leading tokens belong to the system text."""
+    system: NDArray[np.int32]
+    user: NDArray[np.int32]
     estimate: int
     """Tokens of the whole text, extrapolated over what was cut away."""
 
+    @property
+    def packed(self) -> NDArray[np.int32]:
+        """Tokens of the system text, then of the user text."""
+        return np.concatenate([self.system, self.user])
+
+
+class _Memo(dict[str, bytes]):
+    """Packed tokens by what they were split from, as the bytes of an int32 array; split when first met."""
+
+    def __init__(self, split: Callable[[str], bytes], worth_keeping: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._split, self._worth_keeping = split, worth_keeping
+
+    def __missing__(self, text: str) -> bytes:
+        tokens = self._split(text)
+        if self._worth_keeping(text):
+            if len(self) >= _MEMO_SIZE:
+                self.clear()
+            self[text] = tokens
+        return tokens
+
 
 class Tokenizer:
-    """WordPiece over a fixed vocabulary, with a memo of words already split.
+    """WordPiece over a fixed vocabulary, with a memo of what was already split.
 
     Natural text repeats its words, so that the memo makes this several times faster than a general tokenizer.
     Not thread-safe in the strict sense, but every race ends in the same value.
@@ -68,17 +91,17 @@ class Tokenizer:
         bare = [piece.removeprefix("##") for piece in vocabulary]
         self._longest = max(map(len, bare), default=1)
         self._longest_number = max((len(piece) for piece in bare if piece.isdigit()), default=1)
-        self._memo: dict[str, tuple[int, ...]] = {}
-        self._systems: dict[str, tuple[list[int], int]] = {}
+        self._words = _Memo(self._split_word, _is_word_worth_keeping)
+        self._chunks = _Memo(self._split_chunk, _is_chunk_worth_keeping)
+        self._systems: dict[str, tuple[NDArray[np.int32], int]] = {}
 
     def __call__(self, text: RequestText) -> Tokens:
         """Tokenise a request; time and memory are bounded whatever the text is."""
         system, system_count = self._split_system(text.system)
         user, user_count = self._split(text.user, _USER_HEAD, _USER_TAIL, _MAX_USER)
-        packed = np.array(system + user, dtype=np.int32)
-        return Tokens(packed=packed, system=len(system), estimate=system_count + user_count)
+        return Tokens(system, user, system_count + user_count)
 
-    def _split_system(self, text: str) -> tuple[list[int], int]:
+    def _split_system(self, text: str) -> tuple[NDArray[np.int32], int]:
         """System texts are few and come again with every request of an application: they are split once."""
         found = self._systems.get(text)
         if found is None:
@@ -89,32 +112,29 @@ class Tokenizer:
                 self._systems[text] = found
         return found
 
-    def _split(self, text: str, head: int, tail: int, limit: int) -> tuple[list[int], int]:
+    def _split(self, text: str, head: int, tail: int, limit: int) -> tuple[NDArray[np.int32], int]:
         kept = cut(text, head, tail)
-        tokens: list[int] = []
-        memo, extend = self._memo, tokens.extend
-        for word in _WORDS.findall(kept):
-            pieces = memo.get(word)
-            extend(self._remember(word) if pieces is None else pieces)
+        chunks = kept.split()
+        tokens = np.frombuffer(b"".join(map(self._chunks.__getitem__, chunks)), dtype=np.int32)
+        estimate = len(tokens)
         # A blob is one token here but about a token for four characters to a language model.
-        blobs = sum(len(word) for word in kept.split() if len(word) > _LONGEST_WORD) // 4
-        estimate = len(tokens) + blobs
+        if chunks and max(map(len, chunks)) > _LONGEST_WORD:
+            estimate += sum(len(chunk) for chunk in chunks if len(chunk) > _LONGEST_WORD) // 4
         if len(kept) < len(text):
             estimate = round(estimate * len(text) / len(kept))
         if len(tokens) > limit:
             tail_tokens = limit // 3
-            tokens = tokens[: limit - tail_tokens] + tokens[-tail_tokens:]
+            tokens = np.concatenate([tokens[: limit - tail_tokens], tokens[-tail_tokens:]])
         return tokens, estimate
 
-    def _remember(self, word: str) -> tuple[int, ...]:
+    def _split_chunk(self, chunk: str) -> bytes:
+        """What stands between white space: a word with its punctuation, most often."""
+        return b"".join(map(self._words.__getitem__, _WORDS.findall(chunk)))
+
+    def _split_word(self, word: str) -> bytes:
         if len(word) > _LONGEST_WORD and not _is_unspaced(word):
-            return (UNKNOWN | BLOB << SHAPE_BITS,)
-        pieces = tuple(self._pieces(word))
-        if len(self._memo) >= _MEMO_WORDS:
-            self._memo.clear()
-        if len(word) <= _LONGEST_WORD and not (word.isdigit() and len(word) > _LONGEST_NUMBER):
-            self._memo[word] = pieces
-        return pieces
+            return _BLOB
+        return np.fromiter(self._pieces(word), dtype=np.int32).tobytes()
 
     def _pieces(self, word: str) -> Iterator[int]:
         """Packed pieces of one run of word characters or one punctuation mark."""
@@ -172,6 +192,14 @@ def word_shape(word: str) -> int:
     if word.istitle():
         return TITLE
     return UPPER if word.isupper() else MIXED
+
+
+def _is_word_worth_keeping(word: str) -> bool:
+    return len(word) <= _LONGEST_WORD and not (word.isdigit() and len(word) > _LONGEST_NUMBER)
+
+
+def _is_chunk_worth_keeping(chunk: str) -> bool:
+    return len(chunk) <= _LONGEST_CHUNK and _NUMBERS.search(chunk) is None
 
 
 def _is_unspaced(word: str) -> bool:

@@ -49,10 +49,11 @@ class Batch:
 def prepare(tokenizer: Tokenizer, text: RequestText) -> Prepared:
     """Tokenise once; training reads the result in every epoch."""
     tokens = tokenizer(text)
+    packed = tokens.packed
     return Prepared(
-        ids=tokens.packed & ((1 << SHAPE_BITS) - 1),
-        spans=window_spans(len(tokens.packed), tokens.system),
-        ngrams=ngram_ids(tokens.packed).astype(np.int32),
+        ids=packed & ((1 << SHAPE_BITS) - 1),
+        spans=window_spans(len(packed), len(tokens.system)),
+        ngrams=ngram_ids(packed).astype(np.int32),
         features=text_features(text, tokens),
     )
 
