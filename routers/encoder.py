@@ -131,7 +131,7 @@ class Encoder:
         """Unit vectors along weighted sums of word vectors, shape (len(weights) * words,)."""
         ids = packed.view(np.uint32) & _ID
         vectors = self.words.rows.take(ids, axis=0).astype(np.float32)
-        sums: Floats = (weights * self.words.scales.take(ids)) @ vectors
+        sums = np.asarray((weights * self.words.scales.take(ids)) @ vectors, dtype=np.float32)
         return unit_rows(sums).ravel()
 
     def _look_up(self, padded: NDArray[np.int32], *, context: int) -> _LookedUp:
