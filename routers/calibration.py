@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -69,6 +69,30 @@ def calibration_noise(confidence: ArrayLike, *, draws: int = 50, seed: int = 0) 
     rng, values = np.random.default_rng(seed), np.asarray(confidence, dtype=np.float64)
     errors = [expected_calibration_error(values, rng.random(len(values)) < values) for _ in range(draws)]
     return float(np.mean(errors))
+
+
+class Bin(NamedTuple):
+    """Rows of neighbouring confidence."""
+
+    count: int
+    confidence: float
+    """Mean confidence."""
+    accuracy: float
+    """Share that came true."""
+
+
+def reliability(
+    confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15, fewest: int = 5
+) -> tuple[Bin, ...]:
+    """Bins of equal width over 0-1, without those of fewer than `fewest` rows: rare high confidences stay apart."""
+    confidences, outcomes = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    place = np.minimum((confidences * bins).astype(np.intp), bins - 1)
+    parts = [np.flatnonzero(place == index) for index in range(bins)]
+    return tuple(
+        Bin(len(p), float(confidences[p].mean()), float(outcomes[p].mean()))
+        for p in parts
+        if len(p) >= max(fewest, 1)
+    )
 
 
 def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:

@@ -32,6 +32,8 @@ class Graded:
     """Target or ability name -> grade."""
     task: str | None = None
     domain: str | None = None
+    pii: bool | None = None
+    injection: bool | None = None
     place: str = field(default="", compare=False)
     """`file:line`, for messages."""
 
@@ -54,6 +56,14 @@ def read_outcomes(file: Path) -> GradedFile:
     return _read(file, _outcomes)
 
 
+def read_labelled(file: Path) -> GradedFile:
+    """Rows with `prompt` or `messages` and any of `task`, `domain`, `pii`, `injection`, `outcomes`.
+
+    Raises `GradedFileError`.
+    """
+    return _read(file, lambda row, place: _outcomes(row, place) if "outcomes" in row else {})
+
+
 def identity(text: RequestText) -> str:
     """SHA-256 over the words of a request, without case, spaces and punctuation: equal requests share it."""
     plain = "".join(letter for letter in f"{text.system}\n{text.user}".lower() if letter.isalnum())
@@ -64,7 +74,10 @@ def _read(file: Path, grades: Callable[[Row, str], dict[str, float]]) -> GradedF
     raw, rows = _bytes(file), []
     for place, row in _objects(file, raw):
         labels = {key: _label(row, key, place) for key in ("task", "domain")}
-        rows.append(Graded(text=_text(row, place), outcomes=grades(row, place), **labels, place=place))
+        flags = {key: _flag(row, key, place) for key in ("pii", "injection")}
+        rows.append(
+            Graded(text=_text(row, place), outcomes=grades(row, place), **labels, **flags, place=place)
+        )
     return GradedFile(tuple(rows), hashlib.sha256(raw).hexdigest())
 
 
@@ -113,6 +126,13 @@ def _label(row: Row, key: str, place: str) -> str | None:
     if label is not None and not isinstance(label, str):
         raise GradedFileError(f"{place}: `{key}` is {json.dumps(label)[:40]}; it must be a name")
     return label
+
+
+def _flag(row: Row, key: str, place: str) -> bool | None:
+    flag = row.get(key)
+    if flag is not None and not isinstance(flag, bool):
+        raise GradedFileError(f"{place}: `{key}` is {json.dumps(flag)[:40]}; it must be true or false")
+    return flag
 
 
 def _text(row: Row, place: str) -> RequestText:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from routers.benchmark.published import Mode
     from routers.benchmark.report import Report
@@ -22,7 +23,18 @@ _STYLES: Final = {"random": ":", "oracle": "--"}
 
 
 def save_plot(report: Report, file: Path) -> None:
-    """Draw recovered gap against strong calls, one panel a mode, as PNG. Raises `BenchmarkError`.
+    """Draw recovered gap against strong calls, one panel a mode, as PNG. Raises `BenchmarkError`."""
+    modes = [mode for mode in _PANELS if any(line.mode == mode for line in report.lines)]
+    figure = new_figure(6.4 * len(modes), 5.2)
+    panels = figure.subplots(1, len(modes), squeeze=False)[0]
+    for mode, axes in zip(modes, panels, strict=True):
+        _draw(axes, report, mode)
+    figure.suptitle(f"{report.benchmark}: {report.weak_model} → {report.strong_model}, {report.rows:,} rows")
+    save(figure, file)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches. Raises `BenchmarkError` where matplotlib is not installed.
 
     matplotlib is imported here, as only pictures need it.
     """
@@ -30,14 +42,13 @@ def save_plot(report: Report, file: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise BenchmarkError("pictures need matplotlib: pip install 'pointsman[train]'") from error
-    modes = [mode for mode in _PANELS if any(line.mode == mode for line in report.lines)]
-    figure = Figure(figsize=(6.4 * len(modes), 5.2), layout="constrained")
-    panels = figure.subplots(1, len(modes), squeeze=False)[0]
-    for mode, axes in zip(modes, panels, strict=True):
-        _draw(axes, report, mode)
-    figure.suptitle(f"{report.benchmark}: {report.weak_model} → {report.strong_model}, {report.rows:,} rows")
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Figure, file: Path, *, dpi: int = 144) -> None:
+    """Write a figure as PNG, the same bytes for the same figure. Raises `BenchmarkError`."""
     try:
-        figure.savefig(file, format="png", dpi=144)
+        figure.savefig(file, format="png", dpi=dpi)
     except OSError as error:
         raise BenchmarkError(f"cannot write {file}: {error}") from error
 

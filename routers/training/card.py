@@ -52,6 +52,8 @@ than those of train, by the same author.
 
 {figures}
 
+Accuracy against confidence on the same rows, for each head: `reliability.png`.
+
 ## What difficulty means, and what carries it
 
 The probability that llama-3.1-8b-instruct, the one model graded in every collection, fails. Only graded benchmark

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,64 +17,32 @@ from routers.features import FEATURES
 from routers.labels import DOMAINS, TASKS
 from routers.signals import RequestText
 from routers.tokenizer import Tokenizer
-from routers.training import sources
 from routers.training.base import read_base
 from routers.training.calibrate import calibrate
 from routers.training.card import write_card
+from routers.training.corpus import SEED, read_corpus
 from routers.training.evaluate import evaluate, write_report
-from routers.training.examples import Holdout, of_part
-from routers.training.instructions import InstructionWriter, read_payloads
+from routers.training.examples import of_part
 from routers.training.labelling import fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.network import Network, prepare
 from routers.training.outcomes import fit_abilities, graded, reformatted
 from routers.training.perturb import perturbed
+from routers.training.reliability import PICTURE, draw
 from routers.training.routing import leave_one_source_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from routers.language import LanguageHead
-    from routers.training.examples import Example, Part
+    from routers.training.corpus import Corpus
+    from routers.training.examples import Example
     from routers.training.network import Prepared
     from routers.training.outcomes import AbilityNetwork, Graded
 
-SEED: Final = 20261124
 EPOCHS: Final = 5
 COPIES: Final = 4
 """Formats in which each graded request is shown."""
-
-
-WRITTEN: Final[tuple[tuple[Part, int, int], ...]] = (
-    ("train", 42_000, 16),
-    ("calibration", 4_000, 3),
-    ("dev", 4_000, 3),
-)
-"""Requests to write for each part: how many with a payload, and how often each phrasing without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """All examples, by what they teach."""
-
-    labelled: list[Example]
-    graded: list[Example]
-
-
-def read_corpus(data: Path) -> Corpus:
-    """Every example that is allowed for training, calibration and development; none of the hold-out."""
-    holdout = Holdout.read(data / "holdout_hashes.txt.gz")
-    labelled = [
-        *sources.domain_examples(data, holdout),
-        *sources.question_examples(data, holdout),
-        *sources.injection_examples(data, holdout),
-        *sources.pii_examples(data, holdout, copies=4),
-    ]
-    payloads = read_payloads(data, holdout)
-    for part, count, repeats in WRITTEN:
-        writer = InstructionWriter(payloads, part=part, seed=str(SEED))
-        labelled += [*writer.write(count), *writer.alone(repeats)]
-    return Corpus(labelled=labelled, graded=list(sources.outcome_examples(data, holdout)))
 
 
 def prepare_all(tokenizer: Tokenizer, texts: list[RequestText]) -> list[Prepared]:
@@ -192,6 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     report |= {"language": language_report, "leave_one_source_out": transfer}
     write_report(options.out, report)
     write_card(options.out, report, features=len(FEATURES))
+    draw(options.out, corpus, options.out / PICTURE)
 
 
 if __name__ == "__main__":

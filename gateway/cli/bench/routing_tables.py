@@ -70,7 +70,7 @@ def show_arena(
     scores: list[ArenaScore], source: str, board: tuple[BoardEntry, ...], console: Console
 ) -> None:
     """Print RouterArena's score of each router, then the board."""
-    table = _table("RouterArena score", "router", "queries", "score", "accuracy %", "$ / 1,000")
+    table = figures_table("RouterArena score", "router", "queries", "score", "accuracy %", "$ / 1,000")
     for own in scores:
         table.add_row(
             own.router,
@@ -80,7 +80,7 @@ def show_arena(
             f"{own.usd_per_1000:.4g}",
         )
     console.print(table)
-    table = _table(f"published: {source}", "system", "score", "accuracy %", "$ / 1,000")
+    table = figures_table(f"published: {source}", "system", "score", "accuracy %", "$ / 1,000")
     for entry in board:
         cells = (entry.accuracy, entry.usd_per_1000)
         table.add_row(
@@ -92,7 +92,7 @@ def show_arena(
 def _measured(report: Report, mode: Mode, title: str) -> Table:
     priced = any(line.calls.saved95 is not None for line in report.lines)
     columns = ["mode", "APGR", "less length", "bins", "CPT 50 %", "CPT 80 %", "calls 95 %"]
-    table = _table(title, "router", *columns, *(["saved 95 %"] if priced else []))
+    table = figures_table(title, "router", *columns, *(["saved 95 %"] if priced else []))
     for line in report.lines:
         if line.mode in (mode, "reference"):
             table.add_row(*_cells(line, priced=priced))
@@ -126,7 +126,7 @@ def _percent(estimate: Estimate | None) -> str:
 
 def _published(published: PublishedTable, mode: Mode) -> Table:
     title = f"published, {mode}: {published.source}, {published.weak_model} → {published.strong_model}"
-    table = _table(title, "router", "trained on", "mode", "APGR", "CPT 50 %", "CPT 80 %")
+    table = figures_table(title, "router", "trained on", "mode", "APGR", "CPT 50 %", "CPT 80 %")
     table.columns[1].justify = "left"
     for row in published.rows:
         if row.mode in (mode, "reference"):
@@ -142,7 +142,7 @@ def _published(published: PublishedTable, mode: Mode) -> Table:
     return table
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
+def figures_table(title: str, first: str, *columns: str) -> Table:
     table = Table(first, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, justify="right")
