@@ -74,7 +74,7 @@ def calibration_noise(confidence: ArrayLike, *, draws: int = 50, seed: int = 0) 
 class Bin(NamedTuple):
     """Rows of neighbouring confidence."""
 
-    count: int
+    rows: int
     confidence: float
     """Mean confidence."""
     accuracy: float

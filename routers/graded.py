@@ -73,10 +73,16 @@ def identity(text: RequestText) -> str:
 def _read(file: Path, grades: Callable[[Row, str], dict[str, float]]) -> GradedFile:
     raw, rows = _bytes(file), []
     for place, row in _objects(file, raw):
-        labels = {key: _label(row, key, place) for key in ("task", "domain")}
-        flags = {key: _flag(row, key, place) for key in ("pii", "injection")}
         rows.append(
-            Graded(text=_text(row, place), outcomes=grades(row, place), **labels, **flags, place=place)
+            Graded(
+                text=_text(row, place),
+                outcomes=grades(row, place),
+                task=_label(row, "task", place),
+                domain=_label(row, "domain", place),
+                pii=_flag(row, "pii", place),
+                injection=_flag(row, "injection", place),
+                place=place,
+            )
         )
     return GradedFile(tuple(rows), hashlib.sha256(raw).hexdigest())
 

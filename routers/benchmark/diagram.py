@@ -48,7 +48,7 @@ def _draw(axes: Axes, head: HeadReliability) -> None:
     axes.plot((0, 1), (0, 1), color="0.5", linestyle="--", linewidth=1)
     x = np.array([b.confidence for b in head.bins])
     y = np.array([b.accuracy for b in head.bins])
-    low, high = wilson(y, np.array([b.count for b in head.bins]))
+    low, high = wilson(y, np.array([b.rows for b in head.bins]))
     axes.errorbar(x, y, yerr=(y - low, high - y), fmt="o-", markersize=3.5, linewidth=1, elinewidth=0.8)
     axes.set_title(
         f"{head.head}: ECE {head.error:.3f}, {len(head.confidence):,} rows\n"

@@ -74,8 +74,8 @@ def test_bins_of_equal_width_keep_rare_confidences_apart() -> None:
     confidence = np.array([0.01] * 1000 + [0.95] * 10 + [0.5])
     correct = np.array([0.0] * 1000 + [1.0] * 9 + [0.0] + [1.0])
     low, high = reliability(confidence, correct)
-    assert (low.count, low.accuracy) == (1000, 0.0)
-    assert (high.count, high.accuracy) == (10, 0.9)
+    assert (low.rows, low.accuracy) == (1000, 0.0)
+    assert (high.rows, high.accuracy) == (10, 0.9)
     assert reliability([], []) == ()
     assert expected_calibration_error(confidence, correct) < 0.02
 

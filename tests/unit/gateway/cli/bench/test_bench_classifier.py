@@ -37,7 +37,7 @@ def test_every_head_that_the_rows_speak_about_is_in_the_report(labelled, tmp_pat
     task = report["heads"]["task"]
     assert task["rows"] == sum(map(len, MIXED.values()))
     assert 0 < task["calibration_error"] < 0.3
-    assert sum(found["count"] for found in task["bins"]) <= task["rows"]
+    assert sum(found["rows"] for found in task["bins"]) <= task["rows"]
     assert (tmp_path / "diagrams.png").read_bytes().startswith(b"\x89PNG")
 
 
