@@ -62,6 +62,7 @@ class Pointsman:
     environ: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
+    _clients: list[openai.OpenAI] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
@@ -118,7 +119,9 @@ class Pointsman:
     def client(self, **options: Any) -> openai.OpenAI:
         """The official client with nothing changed but `base_url`."""
         options = {"api_key": "unused", "max_retries": 0, "timeout": 60.0} | options
-        return openai.OpenAI(base_url=f"{self.origin}/v1", **options)
+        found = openai.OpenAI(base_url=f"{self.origin}/v1", **options)
+        self._clients.append(found)
+        return found
 
     def http(self) -> httpx.Client:
         return httpx.Client(base_url=self.origin, timeout=60.0)
@@ -127,4 +130,6 @@ class Pointsman:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
         self.stop()

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from sqlalchemy import event, insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -50,7 +51,7 @@ class SqlRecordStore:
         self._dropped = dropped
         self._queue: asyncio.Queue[Row] = asyncio.Queue(_QUEUE)
         try:
-            self._engine = create_async_engine(self._url)
+            self._engine = create_async_engine(self._url, json_serializer=_to_json)
         except ModuleNotFoundError as error:
             raise StoreUnusable(
                 f"records cannot be kept in {self._url!r}: the driver `{error.name}` is not installed"
@@ -112,6 +113,11 @@ class SqlRecordStore:
         except (SQLAlchemyError, OSError) as error:
             log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])
             self._dropped(len(rows))
+
+
+def _to_json(value: object) -> str:
+    """What SQLAlchemy stores in a JSON column; its default, the standard library's, takes ten times as long."""
+    return msgspec.json.encode(value).decode()
 
 
 def _reason(error: Exception) -> str:

@@ -10,33 +10,64 @@ import logging
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from gateway.telemetry.finished import FinishedSpan
+
 log = logging.getLogger("pointsman.traces")
+
+
+class Exporter(Protocol):
+    """Sends finished spans to where traces are kept."""
+
+    def export(self, spans: Sequence[FinishedSpan]) -> bool:
+        """Whether they arrived. May raise."""
+        ...
+
+    def shutdown(self) -> None:
+        """Release connections."""
+        ...
+
+
+class SdkExporter:
+    """Sends spans by any exporter of the OpenTelemetry SDK."""
+
+    def __init__(self, exporter: SpanExporter, resource: Resource) -> None:
+        self._exporter = exporter
+        self._resource = resource
+
+    def export(self, spans: Sequence[FinishedSpan]) -> bool:
+        readable = [span.readable(self._resource) for span in spans]
+        return self._exporter.export(readable) is SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
 
 
 class TraceQueue:
     """A queue of traces and the thread that exports them. Sizes come from the standard `OTEL_BSP_*` variables."""
 
-    def __init__(self, exporter: SpanExporter, dropped: Callable[[int], object]) -> None:
+    def __init__(self, exporter: Exporter, dropped: Callable[[int], object]) -> None:
         """`dropped` hears how many spans were lost because the collector was too slow or away."""
         self._dropped = dropped
         self._exporter = exporter
         self._delay_s = _number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000
         self._batch_spans = int(_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512))
         self._max_traces = int(_number("OTEL_BSP_MAX_QUEUE_SIZE", 4096))
-        self._traces: deque[Sequence[ReadableSpan]] = deque()
+        self._traces: deque[Sequence[FinishedSpan]] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self._thread.start()
 
-    def add(self, spans: Sequence[ReadableSpan]) -> None:
+    def add(self, spans: Sequence[FinishedSpan]) -> None:
         """Export the spans of a finished trace soon; never waits and never raises."""
         if len(self._traces) < self._max_traces:
             self._traces.append(spans)
@@ -60,19 +91,19 @@ class TraceQueue:
 
     def _drain(self) -> None:
         while self._traces:
-            batch: list[ReadableSpan] = []
+            batch: list[FinishedSpan] = []
             while self._traces and len(batch) < self._batch_spans:
                 batch += self._traces.popleft()
             self._export(batch)
 
-    def _export(self, batch: list[ReadableSpan]) -> None:
+    def _export(self, batch: list[FinishedSpan]) -> None:
         try:
-            result = self._exporter.export(batch)
+            arrived = self._exporter.export(batch)
         except Exception:  # the thread must outlive whatever an exporter raises
             log.exception("exporting %d spans failed", len(batch))
             self._dropped(len(batch))
             return
-        if result.name != "SUCCESS":
+        if not arrived:
             self._dropped(len(batch))
 
 

@@ -9,13 +9,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON
 
-from gateway.telemetry.export import TraceQueue
+from gateway.telemetry.export import SdkExporter, TraceQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.trace.sampling import Sampler
+
+    from gateway.telemetry.export import Exporter
 
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _SHUTDOWN_S = 3.0
@@ -50,7 +51,7 @@ class Tracing:
         self.queue: TraceQueue | None = None
         """Takes finished traces; None when nobody listens."""
         if any(os.environ.get(name) for name in OTLP_ENDPOINTS):
-            self.queue = TraceQueue(_exporter(), dropped)
+            self.queue = TraceQueue(_exporter(resource), dropped)
 
     @property
     def samples_all(self) -> bool:
@@ -71,14 +72,14 @@ class Tracing:
         return self.queue is None or self.queue.shutdown(deadline_s)
 
 
-def _exporter() -> SpanExporter:
+def _exporter(resource: Resource) -> Exporter:
     protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(
         "OTEL_EXPORTER_OTLP_PROTOCOL"
     )
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 
-        return Grpc()
+        return SdkExporter(Grpc(), resource)
     from gateway.telemetry.otlp import DirectExporter
 
-    return DirectExporter()
+    return DirectExporter(resource)

@@ -1,7 +1,7 @@
 """One trace a request, made from the objects that flow through it. No text of a prompt or an answer is in it.
 
-Spans are built whole, as the SDK's `ReadableSpan`, once the request is over, and then queued for export. Living
-SDK spans would cost about 30 µs each on the event loop, for locks and checks that finished, typed values do not need.
+Spans are built whole, once what they tell of is over, and queued for export with their trace. Living SDK spans would
+cost about 30 µs each on the event loop, for locks and checks that finished, typed values do not need.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import Decision as Sampling
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, get_current_span
+from opentelemetry.trace import SpanKind, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway.telemetry import names as n
+from gateway.telemetry.finished import FinishedSpan
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
     from opentelemetry.util.types import AttributeValue
 
     from gateway.telemetry.setup import Tracing
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     Attributes = dict[str, AttributeValue]
 
 _propagator = TraceContextTextMapPropagator()
-_scope = InstrumentationScope("pointsman", schema_url=n.SCHEMA_URL)
 _ROUTE = "/v1/chat/completions"
-_UNSET = Status(StatusCode.UNSET)
-_ERROR = Status(StatusCode.ERROR)
 # Seeded by the system once: asking it for each id would give up the interpreter lock. Ids are no secret.
 _ids = random.Random()  # noqa: S311
 
@@ -39,55 +36,48 @@ _ids = random.Random()  # noqa: S311
 class AttemptSpan:
     """The span of one attempt. Its context travels to targets inside our trust boundary."""
 
-    __slots__ = ("_number", "_started_ns", "_trace", "context")
+    __slots__ = ("_number", "_span_id", "_started_ns", "_trace")
 
     def __init__(self, trace: Trace, number: int, started_ns: int) -> None:
         self._trace = trace
         self._number = number
         self._started_ns = started_ns
-        self.context = trace.child_context()
+        self._span_id = _new_span_id()
 
     @property
     def traceparent(self) -> str:
         """W3C trace context: version, trace id, span id, flags."""
-        context = self.context
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+        return f"00-{self._trace.trace_id}-{self._span_id:016x}-{self._trace.sampled:02x}"
 
     def end(self, attempt: Attempt) -> None:
         """Close the span with how the attempt ended."""
-        if not self._trace.recording:
-            return
-        failed = attempt.status == "failed"
-        self._trace.add(
-            n.SPAN_ATTEMPT,
-            self._started_ns,
-            attempt.ended_ns,
-            _attempt(attempt, self._number),
-            kind=SpanKind.CLIENT,
-            context=self.context,
-            status=_ERROR if failed else _UNSET,
-        )
+        if self._trace.recording:
+            self._trace.add(
+                n.SPAN_ATTEMPT,
+                self._started_ns,
+                attempt.ended_ns,
+                _attempt(attempt, self._number),
+                kind=SpanKind.CLIENT,
+                span_id=self._span_id,
+                failed=attempt.status == "failed",
+            )
 
 
 class Trace:
     """The trace of one request: collects its spans, and exports them when the request ends."""
 
-    __slots__ = ("_call", "_context", "_parent", "_spans", "_tracing", "recording")
+    __slots__ = ("_call", "_id", "_parent", "_root", "_spans", "_tracing", "recording", "sampled", "trace_id")
 
     def __init__(self, tracing: Tracing, call: Call) -> None:
         self._tracing = tracing
         self._call = call
-        self._spans: list[ReadableSpan] = []
+        self._spans: list[FinishedSpan] = []
         self._parent = _parent_of(call)
-        trace_id = self._parent.trace_id if self._parent else _ids.getrandbits(128)
-        sampled = self._sampled(trace_id)
-        flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-        self._context = SpanContext(trace_id, _ids.getrandbits(64), is_remote=False, trace_flags=flags)
-        self.recording = sampled and tracing.queue is not None
-
-    @property
-    def trace_id(self) -> str:
-        return f"{self._context.trace_id:032x}"
+        self._id = self._parent.trace_id if self._parent else _ids.getrandbits(128) or 1
+        self._root = _new_span_id()
+        self.trace_id = f"{self._id:032x}"
+        self.sampled = self._is_sampled()
+        self.recording = self.sampled and tracing.queue is not None
 
     def cache(self, started_ns: int, ended_ns: int, verdict: str) -> None:
         if self.recording:
@@ -114,21 +104,20 @@ class Trace:
         queue = self._tracing.queue
         if not self.recording or queue is None:
             return
-        self.add(
+        parent = self._parent
+        request = FinishedSpan(
             f"POST {_ROUTE}",
+            self._id,
+            self._root,
+            parent.span_id if parent else None,
+            parent.is_remote if parent else False,
+            SpanKind.SERVER,
+            outcome.status == "error",
             self._call.received_ns,
             ended_ns,
             _request(self._call) | _outcome(outcome),
-            kind=SpanKind.SERVER,
-            context=self._context,
-            status=_ERROR if outcome.status == "error" else _UNSET,
         )
-        queue.add(self._spans)
-
-    def child_context(self) -> SpanContext:
-        """The identity of a new span below the request's own."""
-        own = self._context
-        return SpanContext(own.trace_id, _ids.getrandbits(64), is_remote=False, trace_flags=own.trace_flags)
+        queue.add([*self._spans, request])
 
     def add(
         self,
@@ -138,30 +127,30 @@ class Trace:
         attributes: Attributes,
         *,
         kind: SpanKind = SpanKind.INTERNAL,
-        context: SpanContext | None = None,
-        status: Status = _UNSET,
+        span_id: int | None = None,
+        failed: bool = False,
     ) -> None:
-        """Keep a finished span; without a `context` of its own it is a new child of the request's span."""
+        """Keep a finished span below the request's own; without a `span_id` it gets a new one."""
         self._spans.append(
-            ReadableSpan(
+            FinishedSpan(
                 name,
-                context=context or self.child_context(),
-                parent=self._parent if context is self._context else self._context,
-                resource=self._tracing.resource,
-                attributes=attributes,
-                kind=kind,
-                status=status,
-                start_time=started_ns,
-                end_time=ended_ns,
-                instrumentation_scope=_scope,
+                self._id,
+                span_id or _new_span_id(),
+                self._root,
+                False,
+                kind,
+                failed,
+                started_ns,
+                ended_ns,
+                attributes,
             )
         )
 
-    def _sampled(self, trace_id: int) -> bool:
+    def _is_sampled(self) -> bool:
         if self._parent is None and self._tracing.samples_all:
             return True
         parent = _propagator.extract(self._call.headers) if self._parent else None
-        result = self._tracing.sampler.should_sample(parent, trace_id, _ROUTE, kind=SpanKind.SERVER)
+        result = self._tracing.sampler.should_sample(parent, self._id, _ROUTE, kind=SpanKind.SERVER)
         return result.decision is Sampling.RECORD_AND_SAMPLE
 
 
@@ -173,6 +162,10 @@ class Spans:
 
     def begin(self, call: Call) -> Trace:
         return Trace(self._tracing, call)
+
+
+def _new_span_id() -> int:
+    return _ids.getrandbits(64) or 1  # 0 is no id
 
 
 def _parent_of(call: Call) -> SpanContext | None:
