@@ -135,8 +135,6 @@ class Attempt(Struct, frozen=True):
     usage: Usage | None = None
     cost_usd: float | None = None
     retries: int = 0
-    first_ms: float | None = None
-    """Time to the first piece of an answer that was released, retries included."""
 
 
 class Outcome(Struct, frozen=True):

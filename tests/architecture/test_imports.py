@@ -25,7 +25,6 @@ OWNERS = {
     "peft": ("routers/specialists/", "routers/training/"),
     "xllamacpp": ("routers/specialists/",),
     "ruamel": ("policies/",),
-    "re2": ("policies/patterns.py",),
 }
 
 
