@@ -81,8 +81,14 @@ class Climber:
             except asyncio.CancelledError:
                 span.end(replace(attempt, status="cancelled", ended_ns=time.time_ns()))
                 raise
-            attempts.append(replace(attempt, status="ok", confidence=answer.confidence, retries=retries))
-            return Climbed(step, answer, first, tuple(attempts), span, time.time_ns() - started)
+            now = time.time_ns()
+            first_ms = (now - attempt.started_ns) / 1e6
+            attempts.append(
+                replace(
+                    attempt, status="ok", confidence=answer.confidence, retries=retries, first_ms=first_ms
+                )
+            )
+            return Climbed(step, answer, first, tuple(attempts), span, now - started)
         raise _exhausted(plan, errors, tuple(attempts))
 
     async def _try(

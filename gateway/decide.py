@@ -29,6 +29,8 @@ def decide(call: Call, signals: Signals, live: LivePolicy, *, explained: bool = 
 def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
     """Everything that a policy may look at."""
     hour = time.gmtime(call.received_ns / 1e9)
+    feedback = live.feedback
+    control = feedback.control
     return Facts(
         model=call.model,
         tenant=call.caller.tenant,
@@ -41,6 +43,8 @@ def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
         modalities=call.modalities,
         tokens=signals.tokens,
         max_output_tokens=call.max_output_tokens,
+        request_id=call.request_id,
+        session=call.metadata.get("session_id") or call.headers.get("x-session-id", ""),
         hour_utc=hour.tm_hour + hour.tm_min / 60,
         task=signals.task,
         task_confidence=signals.task_confidence,
@@ -53,6 +57,10 @@ def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
         success=target_success(live.policy, signals),
         cost_usd=live.prices.expected(signals.tokens, call.max_output_tokens),
         unavailable=live.missing,
+        latency_p95_ms=feedback.latency_p95_ms,
+        shadow_usd=control.shadow_usd,
+        shadow_s=control.shadow_s,
+        ended=control.ended,
     )
 
 

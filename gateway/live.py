@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import watchfiles
 
 from gateway.cache.keys import RoutingInputs, routing_inputs
 from gateway.errors import StartupError
+from gateway.feedback import Feedback
 from gateway.telemetry.cost import Prices
 from policies.store import Refused, load
 
@@ -40,6 +41,7 @@ class LivePolicy:
     prices: Prices
     inputs: RoutingInputs
     warnings: tuple[Finding, ...]
+    feedback: Feedback = field(default_factory=Feedback)
 
     @property
     def version(self) -> str:
@@ -58,6 +60,8 @@ class PolicyHolder:
         local_usd_per_cpu_hour: float,
         metrics: Metrics | None = None,
     ) -> None:
+        self.feedback = Feedback()
+        """Outlives the policies: what targets and experiments have shown so far."""
         self._path = path
         self._catalogue = catalogue
         self._labels = labels
@@ -112,7 +116,9 @@ class PolicyHolder:
         endpoints, missing = self._catalogue.endpoints(loaded.policy)
         prices = Prices(loaded.policy, self._cpu_price)
         inputs = routing_inputs(loaded.policy)
-        return LivePolicy(loaded.policy, loaded.compiled, endpoints, missing, prices, inputs, loaded.warnings)
+        return LivePolicy(
+            loaded.policy, loaded.compiled, endpoints, missing, prices, inputs, loaded.warnings, self.feedback
+        )
 
 
 def _stamp(path: Path) -> tuple[int, int, int, int] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
+    from gateway.feedback import Feedback
     from gateway.records.store import RecordStore, Row
     from gateway.telemetry.metrics import Metrics
     from gateway.types import Attempt, Outcome
@@ -18,13 +19,15 @@ log = logging.getLogger("pointsman.request")
 class Recorder:
     """Counts every outcome and keeps its row."""
 
-    def __init__(self, metrics: Metrics, store: RecordStore) -> None:
+    def __init__(self, metrics: Metrics, store: RecordStore, feedback: Feedback) -> None:
         self._metrics = metrics
         self._store = store
+        self._feedback = feedback
 
     def record(self, outcome: Outcome, classifier_version: str) -> None:
         """Count and keep one finished request; neither waits nor raises."""
         self._metrics.observe(outcome)
+        self._feedback.observe(outcome.attempts)
         self._store.add(row(outcome, classifier_version))
         if log.isEnabledFor(logging.INFO):
             log.info(line(outcome))

@@ -133,7 +133,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         raise StartupError([_unusable(error)]) from error
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
-    recorder = Recorder(metrics, records)
+    recorder = Recorder(metrics, records, loaded.policy.feedback)
     pipeline = Pipeline(
         policy=lambda: loaded.policy.current,
         classifier=loaded.classifier,

@@ -135,6 +135,8 @@ class Attempt(Struct, frozen=True):
     usage: Usage | None = None
     cost_usd: float | None = None
     retries: int = 0
+    first_ms: float | None = None
+    """Time to the first piece of an answer that was released, retries included."""
 
 
 class Outcome(Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""Routing policies: language, checks and the pure decision engine. Needs only pydantic and ruamel.yaml."""
+"""Routing policies: language, checks and the pure decision engine. Needs only pydantic, ruamel.yaml and re2."""

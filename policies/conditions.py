@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
 import operator
-import re
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from policies.decision import Check
+from policies.model import Pattern
+from policies.patterns import glob_matcher, pattern_matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from policies.facts import Facts
-    from policies.model import Range, TimeWindow, When
+    from policies.model import Match, Range, TimeWindow, When
 
 _ENUMERATIONS = ("task", "domain", "language")
 _RANGES = (
@@ -29,8 +29,7 @@ _RANGES = (
     "max_output_tokens",
 )
 _FLAGS = ("tools", "json_schema", "stream")
-_GLOBS = ("model", "key", "tenant")
-_WILDCARD = re.compile(r"[*?\[]")
+_TEXTS = ("model", "key", "tenant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +74,16 @@ def explain(conditions: tuple[Condition, ...], facts: Facts, failure: int) -> tu
     return tuple(checks)
 
 
-def glob_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Whether any glob matches the whole text, case-sensitively, in time linear in the text per wildcard.
-
-    `fnmatch.translate` emits atomic groups, so a pattern with many stars cannot backtrack.
-    """
-    patterns = tuple(patterns)
-    exact = frozenset(p for p in patterns if not _WILDCARD.search(p))
-    prefixes = tuple(p[:-1] for p in patterns if p.endswith("*") and not _WILDCARD.search(p[:-1]))
-    others = [p for p in patterns if p not in exact and p[:-1] not in prefixes]
-    regexes = [re.compile(fnmatch.translate(p)).match for p in others]
-    if not prefixes and not regexes:
-        return exact.__contains__
-    if not regexes:
-        return lambda text: text.startswith(prefixes) or text in exact
-    return lambda text: text.startswith(prefixes) or text in exact or any(match(text) for match in regexes)
+def matcher(matches: tuple[Match, ...]) -> Callable[[str], bool]:
+    """Whether the whole text fits any glob or pattern, in time linear in the text."""
+    globs = [match for match in matches if isinstance(match, str)]
+    patterns = [match.pattern for match in matches if isinstance(match, Pattern)]
+    if not patterns:
+        return glob_matcher(globs)
+    if not globs:
+        return pattern_matcher(patterns)
+    fits_glob, fits_pattern = glob_matcher(globs), pattern_matcher(patterns)
+    return lambda text: fits_glob(text) or fits_pattern(text)
 
 
 def _conditions(when: When) -> Iterator[Condition]:
@@ -116,9 +110,9 @@ def _plain(when: When) -> Iterator[Condition]:
     for name in _RANGES:
         if (limits := getattr(when, name)) is not None:
             yield _range(name, limits, attrgetter(name), optional=name == "max_output_tokens")
-    for name in _GLOBS:
+    for name in _TEXTS:
         if (patterns := getattr(when, name)) is not None:
-            yield Condition(name, _alternatives(patterns), attrgetter(name), glob_matcher(patterns), str)
+            yield Condition(name, _matching(patterns), attrgetter(name), matcher(patterns), str)
 
 
 def _keyed(when: When) -> Iterator[Condition]:
@@ -126,9 +120,9 @@ def _keyed(when: When) -> Iterator[Condition]:
     for target, limits in (when.success or {}).items():
         yield _range(f"success.{target}", limits, _success_of(target), optional=True)
     for key, patterns in (when.metadata or {}).items():
-        yield _entry_glob(f"metadata.{key}", patterns, _metadata_of(key))
+        yield _entry(f"metadata.{key}", patterns, _metadata_of(key))
     for key, patterns in (when.header or {}).items():
-        yield _entry_glob(f"header.{key.lower()}", patterns, _header_of(key.lower()))
+        yield _entry(f"header.{key.lower()}", patterns, _header_of(key.lower()))
 
 
 def _combinations(when: When) -> Iterator[Condition]:
@@ -183,13 +177,13 @@ def _header_of(name: str) -> Callable[[Facts], str | None]:
     return lambda facts: facts.headers.get(name)
 
 
-def _entry_glob(name: str, patterns: tuple[str, ...], read: Callable[[Facts], Any]) -> Condition:
-    matches = glob_matcher(patterns)
+def _entry(name: str, wanted: tuple[Match, ...], read: Callable[[Facts], Any]) -> Condition:
+    fits = matcher(wanted)
     return Condition(
         name,
-        _alternatives(patterns),
+        _matching(wanted),
         read,
-        lambda text: text is not None and matches(text),
+        lambda text: text is not None and fits(text),
         lambda text: "absent" if text is None else text,
     )
 
@@ -264,6 +258,10 @@ def _values(conditions: tuple[Condition, ...], facts: Facts) -> str:
 
 def _alternatives(values: tuple[str, ...]) -> str:
     return values[0] if len(values) == 1 else "one of " + ", ".join(values)
+
+
+def _matching(wanted: tuple[Match, ...]) -> str:
+    return _alternatives(tuple(f"pattern {m.pattern}" if isinstance(m, Pattern) else m for m in wanted))
 
 
 def _yes_no(value: bool) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 TargetKind = Literal["specialist", "local", "upstream"]
+Arm = Literal["control", "treatment", "explored"]
+"""`control`: as without the experiment. `treatment`: to the target on trial. `explored`: to one drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,61 @@ class CachePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a chain: a target and what it is told."""
+
+    step: Step
+    instruction: str | None
+    """Template of the last user turn with `{request}` and `{answer}`; None sends the request unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """Start the second step too when the first has sent no piece after `after_s`."""
+
+    after_s: float
+    spend_share: float
+    """Money that hedging may add, as a share of what this rule's requests cost without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A target that gets the request too; nobody waits for it."""
+
+    step: Step
+    propensity: float
+    """Probability with which it was drawn."""
+    keep_answer: bool = False
+    experiment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Ordered steps. Empty when no named target can be used; then `skipped` says why."""
+    """What to run: the chain if there is one, and the ordered steps if there is none or it cannot answer.
+
+    Without steps and chain no named target can be used; then `skipped` says why.
+    """
 
     steps: tuple[Step, ...]
     cache: CachePlan
     skipped: tuple[Skipped, ...] = ()
     degraded: str | None = None
     """Set when a weaker target stands in for a missing upstream: a short reason for the response header."""
+    chain: tuple[Stage, ...] = ()
+    hedge: Hedge | None = None
+    shadows: tuple[Shadow, ...] = ()
+
+    @property
+    def first(self) -> str | None:
+        """The target that is called first; None when nothing can be run."""
+        if self.chain:
+            return self.chain[0].step.target
+        return self.steps[0].target if self.steps else None
+
+    @property
+    def recipients(self) -> tuple[Step, ...]:
+        """Every step that may see the request, in whichever part of the plan."""
+        return (*(s.step for s in self.chain), *self.steps, *(s.step for s in self.shadows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +130,7 @@ class Decision:
     plan: Plan
     considered: tuple[Considered, ...]
     propensity: float = 1.0
-    """Probability with which this plan was chosen; 1 unless an experiment drew it."""
+    """Probability with which these steps were drawn, in this order; 1 unless an experiment could have drawn others."""
+    experiment: str | None = None
+    """The experiment that the request takes part in."""
+    arm: Arm | None = None

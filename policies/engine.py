@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.conditions import Condition, compile_when, explain, first_failure, glob_matcher
+from policies.conditions import Condition, compile_when, explain, first_failure, matcher
 from policies.decision import CachePlan, Considered, Decision, Plan
 from policies.model import AUTO, OnMissing, PlanSpec
+from policies.patterns import glob_matcher
 from policies.planning import Forbidden, build_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from policies.facts import Facts
-    from policies.model import Policy, Target, When
+    from policies.model import Match, Policy, Target, When
 
 REQUESTED_MODEL = "requested-model"
 ALIAS = "alias"
@@ -35,12 +36,12 @@ class CompiledRule:
     conditions: tuple[Condition, ...]
     plan: PlanSpec
     forbids: bool
-    globs: Callable[[str], bool] | None
+    models: Callable[[str], bool] | None
     """Matches the models that the rule names outside of `not`; None if it names none."""
 
     def names(self, model: str) -> bool:
         """Whether the rule asks for this very model, not just for any."""
-        return self.globs is not None and self.globs(model)
+        return self.models is not None and self.models(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def compile_policy(policy: Policy, version: str) -> CompiledPolicy:
             conditions=compile_when(rule.when),
             plan=rule.then,
             forbids=bool(rule.then.forbid),
-            globs=glob_matcher(globs) if (globs := tuple(_model_globs(rule.when))) else None,
+            models=matcher(models) if (models := tuple(_models(rule.when))) else None,
         )
         for position, rule in enumerate(policy.rules)
     )
@@ -197,8 +198,8 @@ def _decision(compiled: CompiledPolicy, trail: _Trail, rule: str, plan: Plan) ->
     return Decision(compiled.version, rule, plan, tuple(trail.considered))
 
 
-def _model_globs(when: When) -> Iterable[str]:
-    """Every model glob of a condition that asks *for* a model; under `not` it asks for all others."""
+def _models(when: When) -> Iterable[Match]:
+    """Every glob or pattern on the model of a condition that asks *for* a model; under `not` it asks for all others."""
     yield from when.model or ()
     for member in (when.all_ or ()) + (when.any_ or ()):
-        yield from _model_globs(member)
+        yield from _models(member)

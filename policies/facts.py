@@ -31,6 +31,9 @@ class Facts:
     modalities: frozenset[str] = frozenset({"text"})
     tokens: int = 0
     max_output_tokens: int | None = None
+    request_id: str = ""
+    session: str = ""
+    """Names the conversation; empty when the client sends no name for it."""
     hour_utc: float = 0.0
     """Time of day in UTC as a fraction of hours, 0 <= h < 24."""
 
@@ -49,3 +52,11 @@ class Facts:
     """Target name -> expected cost of answering this request; a target of unknown price is absent."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Target name -> why it cannot be called now, e.g. "set `OPENAI_API_KEY`"."""
+    latency_p95_ms: Mapping[str, float] = field(default_factory=dict)
+    """Target -> 95th percentile of the time to its first piece, of late; absent when too little is known."""
+    shadow_usd: float = 0.0
+    """Shadow price of `limits: usd_per_day`: the probability of success that one USD must buy. 0 while it is slack."""
+    shadow_s: float = 0.0
+    """Shadow price of `limits: latency_p95_ms`: the probability of success that one second must buy."""
+    ended: frozenset[str] = frozenset()
+    """Experiments that are over, by their evidence, their money or by hand; they concern no request."""

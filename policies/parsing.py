@@ -58,7 +58,7 @@ def parse_policy(document: Document, source: str) -> Policy | list[Finding]:
         return Policy.model_validate(data)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
-    return [_finding(error, document, source) for error in errors if not _is_echo(error)]
+    return [_finding(error, document, source) for error in errors if not _is_echo(error, errors)]
 
 
 def rule_at(document: Document, loc: Loc) -> str | None:
@@ -71,13 +71,21 @@ def rule_at(document: Document, loc: Loc) -> str | None:
     return None
 
 
-def _is_echo(error: ErrorDetails) -> bool:
+def _is_echo(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
     """Whether pydantic calls a list too short only because it left out entries that have findings already."""
-    return error["type"] == "too_short" and bool(error["input"])
+    if error["type"] != "too_short":
+        return False
+    loc = error["loc"]
+    return any(other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in errors)
+
+
+def _is_bracketed(part: str | int) -> bool:
+    return part in ("[key]", "[glob]", "[pattern]")
 
 
 def _finding(error: ErrorDetails, document: Document, source: str) -> Finding:
-    loc: Loc = tuple(part for part in error["loc"] if part != "[key]")
+    # Parts in brackets are pydantic's: a key instead of its value, or which alternative it tried.
+    loc: Loc = tuple(part for part in error["loc"] if not _is_bracketed(part))
     on_key = error["type"] == "extra_forbidden" or "[key]" in error["loc"]
     line, column = document.place(loc, key=on_key)
     return Finding("error", source, line, column, _message(error, loc), rule_at(document, loc))
@@ -92,6 +100,8 @@ def _message(error: ErrorDetails, loc: Loc) -> str:
         return f"missing key {quote(last)}"
     if kind == "value_error":
         return str(context["error"])
+    if kind == "too_short" and context["min_length"] > 1:
+        return f"{_name(loc)} should have at least {context['min_length']} entries"
     if kind in ("too_short", "string_too_short"):
         return f"{_name(loc)} should not be empty"
     return f"{_name(loc)} should be {_wanted(kind, last, given, context) or _plain(error['msg'])}"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from policies.decision import TargetKind
 from policies.engine import RESERVED_IDS, TASK_PREFIX
 from policies.findings import Finding, quote
 from policies.labels import Labels
 from policies.model import AUTO
 from policies.parsing import rule_at
+from policies.unsupported import unsupported_problems
+from policies.validate_experiment import experiment_problems
+from policies.validate_plan import KINDS, plan_problems
 from policies.validate_when import Problem, unknown, when_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.document import Document, Loc
-    from policies.model import Expect, PlanSpec, Policy, Target
-
-KINDS: tuple[str, ...] = get_args(TargetKind)
+    from policies.model import Expect, Policy, Target
 
 
 def validate(policy: Policy, document: Document, source: str, labels: Labels | None = None) -> list[Finding]:
@@ -46,10 +46,12 @@ def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
     for index, rule in enumerate(policy.rules):
         loc: Loc = ("rules", index)
         yield from when_problems(rule.when, policy, labels, (*loc, "when"))
-        yield from _plan(rule.then, policy, (*loc, "then"))
-    yield from _plan(policy.default, policy, ("default",))
+        yield from plan_problems(rule.then, policy, (*loc, "then"))
+    yield from plan_problems(policy.default, policy, ("default",))
     yield from _ids(policy)
     yield from _reach(policy)
+    yield from experiment_problems(policy)
+    yield from unsupported_problems(policy)
     for index, case in enumerate(policy.tests):
         yield from _expect(case.expect, policy, ("tests", index, "expect"))
 
@@ -66,28 +68,6 @@ def _target(name: str, target: Target, labels: Labels) -> Iterator[Problem]:
         )
     if target.ability is not None and labels.abilities:
         yield from unknown(target.ability, sorted(labels.abilities), (*loc, "ability"), "ability")
-
-
-def _plan(spec: PlanSpec, policy: Policy, loc: Loc) -> Iterator[Problem]:
-    field_name = "steps" if spec.steps is not None else "among"
-    names = spec.steps or spec.among or ()
-    for index, name in enumerate(names):
-        yield from unknown(name, policy.targets, (*loc, field_name, index), "target")
-        if name in names[:index]:
-            yield Problem((*loc, field_name, index), f"{quote(name)} is named twice", "warning")
-    for index, name in enumerate(spec.forbid):
-        yield from unknown(name, (*KINDS, *policy.targets), (*loc, "forbid", index), "kind or target")
-    known = [name for name in names if name in policy.targets]
-    if known and all(_forbids(spec, name, policy) for name in known):
-        yield Problem(
-            (*loc, field_name), f"no target of {quote(field_name)} can be used: `forbid` rules out every one"
-        )
-    if spec.accept is not None and known and all(policy.targets[n].kind == "upstream" for n in known):
-        yield Problem((*loc, "accept"), "`accept` has no effect: upstreams report no confidence", "warning")
-
-
-def _forbids(spec: PlanSpec, name: str, policy: Policy) -> bool:
-    return name in spec.forbid or policy.targets[name].kind in spec.forbid
 
 
 def _ids(policy: Policy) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ OWNERS = {
     "peft": ("routers/specialists/", "routers/training/"),
     "xllamacpp": ("routers/specialists/",),
     "ruamel": ("policies/",),
+    "re2": ("policies/patterns.py",),
 }
 
 

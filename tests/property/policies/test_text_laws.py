@@ -7,8 +7,8 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from policies.conditions import glob_matcher
 from policies.document import read_document
+from policies.patterns import glob_matcher
 from policies.store import Loaded, Refused, content_version, loads
 from tests.property.policies.strategies import law, policies
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from policies.conditions import glob_matcher
 from policies.facts import Facts
+from policies.patterns import glob_matcher
 from tests.unit.policies.build import checks, holds
 
 

@@ -66,19 +66,27 @@ def test_conditions(when, expected):
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
-        ("{}", "give either `steps` or `choose`"),
-        ("{steps: [small], choose: best, among: [small]}", "give either `steps` or `choose`"),
-        ("{steps: [small], success: 0.5}", "`success` and `among` belong to `choose`, not to `steps`"),
+        ("{}", "give `steps`, `choose` or `chain`"),
+        (
+            "{steps: [small], choose: best, among: [small]}",
+            "give either `steps` or `choose`, and beside `chain` only `steps`",
+        ),
+        (
+            "{steps: [small], success: 0.5}",
+            "`success` and `among` belong to `choose`, not to `steps` or `chain`",
+        ),
         ("{choose: best}", "`choose` needs `among`, the targets to choose from"),
         (
             "{choose: cheapest, among: [small]}",
-            "`choose: cheapest` needs `success`, and `choose: best` takes none",
+            "`choose: cheapest` and `fastest` need `success`, and `choose: best` takes none",
         ),
         ("{steps: []}", "`steps` should not be empty"),
         ("{steps: [small], timeout_s: 0}", "`timeout_s` should be above 0.0, not `0`"),
         ("{steps: [small], retries: 2.5}", "`retries` should be a whole number, not `2.5`"),
         ("{steps: [small], accept: {confidence: 2}}", "`confidence` should be at most 1.0, not `2`"),
-        ("{steps: [small], chain: []}", "unknown key `chain`"),
+        ("{chain: [{target: small}]}", "`chain` should have at least 2 entries"),
+        ("{steps: [small], chains: []}", "unknown key `chains`; did you mean `chain`"),
+        ("{steps: [small], budget: -1}", "`budget` should be at least 0.0, not `-1`"),
     ],
 )
 def test_plans(plan, expected):

@@ -1,0 +1,45 @@
+"""What the language can say and this release cannot do yet: an error, so that nothing is silently left undone.
+
+Delete an entry once the gateway does what it says, and this file with the last one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.findings import quote
+from policies.validate_when import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.document import Loc
+    from policies.model import Policy
+
+_ROOT_KEYS = ("limits", "include", "variables", "experiments")
+_PLAN_KEYS = ("hedge", "chain", "shadow")
+_EXPERIMENT_KINDS = ("shadow",)
+_EXPERIMENT_KEYS = ("stop_if", "max_usd")
+
+
+def unsupported_problems(policy: Policy) -> Iterator[Problem]:
+    """A problem for each key that is set and not supported."""
+    for key in _ROOT_KEYS:
+        if getattr(policy, key):
+            yield _problem((key,), key)
+    plans: list[tuple[Loc, object]] = [(("default",), policy.default)]
+    plans += [(("rules", index, "then"), rule.then) for index, rule in enumerate(policy.rules)]
+    for loc, plan in plans:
+        for key in _PLAN_KEYS:
+            if getattr(plan, key) is not None:
+                yield _problem((*loc, key), key)
+    for index, experiment in enumerate(policy.experiments):
+        if experiment.kind in _EXPERIMENT_KINDS:
+            yield _problem(("experiments", index, "kind"), f"kind: {experiment.kind}")
+        for key in _EXPERIMENT_KEYS:
+            if getattr(experiment, key) is not None:
+                yield _problem(("experiments", index, key), key)
+
+
+def _problem(loc: Loc, what: str) -> Problem:
+    return Problem(loc, f"{quote(what)} is not supported by this release yet", on_key=True)
