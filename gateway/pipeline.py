@@ -27,6 +27,7 @@ from gateway.errors import (
     StreamBroken,
 )
 from gateway.execute.streams import finish_reason, fold
+from gateway.records.facts import logged
 from gateway.types import Delta, Outcome, Usage
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ class Pipeline:
             outcome,
             signals=signals,
             decision=decision,
+            logged=logged(call, live.inputs, live.missing),
             rule=decision.rule,
             task=signals.task,
             domain=signals.domain,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from sqlalchemy import event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.records.models import Base, RecordRow
+from gateway.records.facts import PackedSuccess
+from gateway.records.models import AbilityNames, RecordRow
+from gateway.records.schema import insert_new, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,25 +59,26 @@ class SqlRecordStore:
                 f"records cannot be kept in {self._url!r}: the driver `{error.name}` is not installed"
             ) from error
         self._writer: asyncio.Task[None] | None = None
+        self._success = PackedSuccess()
         if self._url.get_backend_name() == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _use_wal)
 
     async def start(self) -> None:
-        """Create the table if it is not there and begin to write; raises `StoreUnusable`."""
+        """Bring the tables up to date and begin to write; raises `StoreUnusable`."""
         try:
             if self._url.get_backend_name() == "sqlite" and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
-                await self._create_tables()
-            except OperationalError:  # another gateway process created them at the same moment
-                await self._create_tables()
+                await self._migrate()
+            except DBAPIError:  # another gateway process did the same at the same moment
+                await self._migrate()
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnusable(f"records cannot be kept in {self._url!r}: {_reason(error)}") from error
         self._writer = asyncio.create_task(self._write_forever(), name="records")
 
-    async def _create_tables(self) -> None:
+    async def _migrate(self) -> None:
         async with self._engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
+            await connection.run_sync(migrate)
 
     def add(self, row: Row) -> None:
         try:
@@ -108,7 +111,10 @@ class SqlRecordStore:
 
     async def _write(self, rows: list[Row]) -> None:
         try:
+            named = self._success.pack(rows)
             async with self._engine.begin() as connection:
+                if named:
+                    await connection.execute(insert_new(connection, AbilityNames), named)
                 await connection.execute(insert(RecordRow), rows)
         except (SQLAlchemyError, OSError) as error:
             log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])
@@ -123,6 +129,10 @@ def _to_json(value: object) -> str:
 def _reason(error: Exception) -> str:
     """The driver's own words: the first line, without SQLAlchemy's prefix."""
     return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _use_wal(connection: DBAPIConnection, _: object) -> None:
