@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.records.facts import exact_model
+from gateway.records.facts import exact_model, success
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
@@ -115,7 +115,7 @@ def _facts(outcome: Outcome, model_asked: str) -> dict[str, object] | None:
         **outcome.logged,
         **exact_model(outcome.call.model, model_asked),
         "accept": [step.accept_confidence for step in outcome.decision.plan.steps],
-        "success": outcome.signals.success,
+        **success(outcome.signals.success),
     }
 
 

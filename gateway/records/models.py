@@ -53,15 +53,6 @@ class RecordRow(Base):
     __table_args__ = (Index("ix_records_at", "at"), Index("ix_records_tenant_at", "tenant", "at"))
 
 
-class AbilityNames(Base):
-    """Names of the ability vectors behind the numbers in `records.facts`, once for all rows that share them."""
-
-    __tablename__ = "ability_names"
-
-    digest: Mapped[str] = mapped_column(String(16), primary_key=True)
-    names: Mapped[list[str]] = mapped_column(JSON)
-
-
 class FeedbackRow(Base):
     """How good an answer was, as somebody said who knows; the last word on a request counts."""
 

@@ -13,9 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.records.facts import PackedSuccess
-from gateway.records.models import AbilityNames, RecordRow
-from gateway.records.schema import insert_new, migrate
+from gateway.records.models import RecordRow
+from gateway.records.schema import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +58,6 @@ class SqlRecordStore:
                 f"records cannot be kept in {self._url!r}: the driver `{error.name}` is not installed"
             ) from error
         self._writer: asyncio.Task[None] | None = None
-        self._success = PackedSuccess()
         if self._url.get_backend_name() == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _use_wal)
 
@@ -111,10 +109,7 @@ class SqlRecordStore:
 
     async def _write(self, rows: list[Row]) -> None:
         try:
-            named = self._success.pack(rows)
             async with self._engine.begin() as connection:
-                if named:
-                    await connection.execute(insert_new(connection, AbilityNames), named)
                 await connection.execute(insert(RecordRow), rows)
         except (SQLAlchemyError, OSError) as error:
             log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])

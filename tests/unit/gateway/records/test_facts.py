@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 
+import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from gateway.cache.keys import routing_inputs
-from gateway.decide import decide
-from gateway.record import row
-from gateway.records.facts import LONGEST, PackedSuccess, exact_model, logged, pack, unpack
-from gateway.types import Outcome
-from tests.unit.gateway.build import SIGNALS, call, live, loaded
+from gateway.records.facts import LONGEST, embedding, exact_model, logged, success
+from routers.classifier import RequestClassifier
+from routers.signals import RequestText
+from tests.unit.gateway.build import call, loaded
 
 READS = """
 version: 1
@@ -48,42 +46,22 @@ def test_a_model_name_that_was_cut_is_kept_whole_or_given_up():
     assert exact_model("a" * 5000, "a" * 256) == {"model": None}
 
 
-@pytest.mark.parametrize("numbers", [[], [0.5, 0.25], [0.1, 1 / 3], [1e300, -1e-300], [math.inf]])
-def test_numbers_are_packed_without_loss(numbers):
-    """A threshold decides the same on either side of the database."""
-    assert unpack(pack(numbers)) == numbers
+def test_success_is_kept_to_its_last_bit():
+    """What a policy's threshold said then it says again, for every ability."""
+    classifier = RequestClassifier.load()
+    known = classifier.classify(RequestText("What is the capital of France?")).success
+    kept = json.loads(json.dumps(success(known)))
+    assert dict(classifier.success(embedding(kept))) == dict(known)
+    assert success({"gpt-5": 0.1}) == {"success": {"gpt-5": 0.1}}
 
 
-@pytest.mark.parametrize("text", ["", "x", "fAAA", "f!", "dAAAAAA=="])
-def test_other_text_is_no_packed_numbers(text):
-    """A damaged row is a ValueError and nothing else."""
-    with pytest.raises(ValueError, match="not packed numbers"):
-        unpack(text)
+@pytest.mark.parametrize("kept", [{}, {"embedding": None}, {"embedding": "!"}, {"embedding": "AAA="}])
+def test_a_damaged_embedding_is_none(kept):
+    """A row that somebody cut is one that cannot be known, and no crash."""
+    assert embedding(kept) is None
 
 
-def test_names_are_written_once():
-    """Rows refer to the names of their abilities by digest; another set of names is another digest."""
-    outcome = Outcome(
-        call(),
-        "ok",
-        "miss",
-        signals=SIGNALS,
-        decision=decide(call(), SIGNALS, live()),
-        logged={"tools": False},
-    )
-    other = replace(outcome, signals=SIGNALS.__class__(**{**_as_dict(SIGNALS), "success": {"x": 0.5}}))
-    rows = [row(outcome, "v"), row(outcome, "v"), row(other, "v")]
-    packed = PackedSuccess()
-    new = packed.pack(rows)
-    assert [entry["names"] for entry in new] == [["gpt-5"], ["x"]]
-    assert packed.pack([row(outcome, "v")]) == []
-    assert [some["facts"]["abilities"] for some in rows] == [
-        new[0]["digest"],
-        new[0]["digest"],
-        new[1]["digest"],
-    ]
-    assert unpack(rows[0]["facts"]["success"]) == [SIGNALS.success["gpt-5"]]
-
-
-def _as_dict(signals):
-    return {name: getattr(signals, name) for name in signals.__slots__}
+def test_an_embedding_of_another_classifier_is_refused():
+    """Its numbers mean nothing to this one."""
+    with pytest.raises(ValueError, match="numbers"):
+        RequestClassifier.load().success(np.zeros(3, dtype=np.float32))
