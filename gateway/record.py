@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gateway.records.store import RecordStore, Row
     from gateway.telemetry.metrics import Metrics
     from gateway.types import Attempt, Outcome
+    from policies.decision import Decision
     from routers.signals import Signals
 
 log = logging.getLogger("pointsman.request")
@@ -114,9 +115,16 @@ def _facts(outcome: Outcome, model_asked: str) -> dict[str, object] | None:
     return {
         **outcome.logged,
         **exact_model(outcome.call.model, model_asked),
+        **_experiment(outcome.decision),
         "accept": [step.accept_confidence for step in outcome.decision.plan.steps],
         **success(outcome.signals.success),
     }
+
+
+def _experiment(decision: Decision) -> dict[str, object]:
+    if decision.experiment is None:
+        return {}
+    return {"experiment": decision.experiment, "arm": decision.arm}
 
 
 def _signals(signals: Signals) -> dict[str, object]:

@@ -14,12 +14,13 @@ import numpy as np
 from routers.ability import PredictedSuccess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from gateway.cache.keys import RoutingInputs
     from gateway.types import Call
+    from policies.facts import Facts
 
 Json = dict[str, Any]
 
@@ -28,20 +29,29 @@ LONGEST: Final = 256
 _LONGEST_MODEL: Final = 2048
 
 
-def logged(call: Call, inputs: RoutingInputs, missing: Iterable[str]) -> Json:
+def logged(call: Call, facts: Facts, inputs: RoutingInputs) -> Json:
     """The facts of a call as its record keeps them; a header or entry that was absent is null.
 
-    `inputs` names what the policy reads, `missing` the targets that could not be called.
+    `inputs` names what the policy reads.
     """
-    return {
+    found: Json = {
         "tools": call.tools,
         "json_schema": call.json_schema,
         "modalities": sorted(call.modalities),
         "max_output_tokens": call.max_output_tokens,
         "headers": _short(call.headers, inputs.headers),
         "metadata": _short(call.metadata, inputs.metadata),
-        "unavailable": list(missing),
+        "unavailable": list(facts.unavailable),
     }
+    if facts.session:
+        found["session"] = facts.session if len(facts.session) <= LONGEST else None
+    if facts.latency_p95_ms:
+        found["latency_p95_ms"] = dict(facts.latency_p95_ms)
+    if facts.shadow_usd or facts.shadow_s:
+        found |= {"shadow_usd": facts.shadow_usd, "shadow_s": facts.shadow_s}
+    if facts.ended:
+        found["ended"] = sorted(facts.ended)
+    return found
 
 
 def exact_model(asked: str, kept: str) -> Json:

@@ -126,10 +126,6 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _use_wal(connection: DBAPIConnection, _: object) -> None:
     """Several gateway processes write one file: the log lets them, and readers never block them."""
     cursor = connection.cursor()

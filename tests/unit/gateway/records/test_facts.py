@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cache.keys import routing_inputs
 from gateway.records.facts import LONGEST, embedding, exact_model, logged, success
+from policies.facts import Facts
 from routers.classifier import RequestClassifier
 from routers.signals import RequestText
 from tests.unit.gateway.build import call, loaded
@@ -26,7 +27,7 @@ INPUTS = routing_inputs(loaded(READS).policy)
 def test_only_what_the_policy_reads_is_kept():
     """Other headers and entries stay out; one that is read and absent is null."""
     some = call({"metadata": {"secret": "x"}}, headers={"x-app": "web", "x-else": "y"})
-    found = logged(some, INPUTS, ["mid"])
+    found = logged(some, Facts(unavailable={"mid": "set `KEY`"}), INPUTS)
     assert found["headers"] == {"x-app": "web"}
     assert found["metadata"] == {"team": None}
     assert found["unavailable"] == ["mid"]
@@ -35,7 +36,7 @@ def test_only_what_the_policy_reads_is_kept():
 
 def test_a_long_value_is_not_kept_at_all():
     """Half a value could match what the whole did not."""
-    found = logged(call(headers={"x-app": "w" * (LONGEST + 1)}), INPUTS, [])
+    found = logged(call(headers={"x-app": "w" * (LONGEST + 1)}), Facts(), INPUTS)
     assert found["headers"] == {}
 
 
