@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from gateway.api import errors, models
+from gateway.api.admin.policy import policy_routes
 from gateway.api.chat import ChatCompletions
 from gateway.api.edge import Edge
-from gateway.errors import GatewayError, MethodNotAllowed, UnknownRoute
+from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,8 +34,10 @@ def create_app(services: Services) -> Edge:
 
     app = FastAPI(title="Pointsman", version="0.1.0", lifespan=lifespan)
     _add_routes(app, services)
+    app.include_router(policy_routes(services.publishing.publisher, services.admin.admit))
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
     chat = ChatCompletions(
         services.pipeline,
         services.authenticator,
@@ -80,12 +84,24 @@ async def _on_gateway_error(_: Request, error: Exception) -> Response:
     return Response(errors.envelope(error), error.http_status, headers, "application/json")
 
 
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's own findings about a path or query in OpenAI's envelope."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 registered for this class alone
+    first = error.errors()[0]
+    field = str(first["loc"][-1])
+    found = InvalidRequest(
+        f"`{field}` is not valid: {first['msg']}. Correct it and send it again.", param=field
+    )
+    return await _on_gateway_error(request, found)
+
+
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405 in OpenAI's envelope."""
     if getattr(error, "status_code", 404) == 405:
         found: GatewayError = MethodNotAllowed(f"{request.method} is not supported for this URL.")
     else:
         found = UnknownRoute(
-            f"There is nothing at {request.method} {request.url.path}; the API lives under /v1."
+            f"There is nothing at {request.method} {request.url.path}; the API lives under /v1, "
+            "its administration under /admin/v1."
         )
     return await _on_gateway_error(request, found)

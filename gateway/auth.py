@@ -1,18 +1,22 @@
-"""Who is calling: bearer keys, compared by digest."""
+"""Who is calling: bearer keys, compared by digest; and who may administer."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import ipaddress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from gateway.errors import Unauthorised
+from gateway.errors import Forbidden, Unauthorised
 from gateway.types import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.config import Key
 
+_PROXIED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 _HOW = "Send it as `Authorization: Bearer <key>`."
 
 
@@ -47,6 +51,59 @@ class Authenticator:
                 "The API key is not known here; check it for typing errors, or ask for a new one."
             )
         return caller
+
+
+class AdminGate:
+    """Who may use the admin API: whoever has the admin key; without one, this machine, while nobody needs a key."""
+
+    def __init__(self, key: str | None, *, closed: str | None) -> None:
+        """`closed` says why the API stays shut without a key; None leaves it open to this machine."""
+        self._digest = digest(key) if key else None
+        self._closed = closed
+
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Return if a request with these headers may pass; raises `Unauthorised` or `Forbidden`."""
+        if self._digest is None:
+            self._admit_local(headers)
+            return
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(digest(key.strip()), self._digest):
+            raise Unauthorised(
+                "The admin API needs the key in POINTSMAN_ADMIN_KEY. Send it as `Authorization: Bearer <key>`; "
+                "the keys of clients are not admitted."
+            )
+
+    def _admit_local(self, headers: Mapping[str, str]) -> None:
+        """No key guards the API, so a web page in the user's browser must not get at it."""
+        if self._closed:
+            raise Forbidden(
+                f"The admin API is closed: {self._closed}. Set POINTSMAN_ADMIN_KEY and send that key."
+            )
+        own = headers.get("host", "")
+        foreign = headers.get("origin", f"http://{own}").partition("://")[2] != own
+        if foreign or not is_loopback(_hostname(own)) or any(name in headers for name in _PROXIED):
+            raise Forbidden(
+                "Without POINTSMAN_ADMIN_KEY the admin API answers to this machine by its loopback name only, "
+                "through no proxy and to no web page from elsewhere. Set the key and send it."
+            )
+
+
+def _hostname(netloc: str) -> str:
+    """The host of a `Host` header, without port and brackets; empty when it is malformed."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine and cannot be reached from another."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def digest(key: str) -> str:

@@ -2,12 +2,13 @@
 
     StartupError                      exit 2, all findings at once
     GatewayError
-      CallerError     InvalidRequest 400  Unauthorised 401  UnknownModel 404  UnknownRoute 404
-                      MethodNotAllowed 405  TooLarge 413  UnsupportedMedia 415
+      CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
+                      UnknownVersion 404  MethodNotAllowed 405  PolicyNotWritable 409  PolicyChanged 412  TooLarge 413
+                      UnsupportedMedia 415  PolicyRefused 422  PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
       PlanExhausted   502, carries its attempts
-      NoUpstreamConfigured 503  NoUsableTarget 503
+      NoUpstreamConfigured 503  NoUsableTarget 503  HistoryUnavailable 503
       StreamBroken    after the first byte: an error event, no [DONE]
 
 Each class fixes `status`, `type` and `code` in OpenAI's words. Only `AttemptError` is caught in the
@@ -16,10 +17,11 @@ pipeline, and only where the plan climbs.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.types import Attempt
     from policies.findings import Finding
@@ -38,6 +40,8 @@ class GatewayError(Exception):
 
     attempts: tuple[Attempt, ...] = ()
     """Calls of targets that were made before this came about; they are recorded with it."""
+    details: Mapping[str, object] = MappingProxyType({})
+    """More for programs, beside the message in the envelope."""
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"
@@ -76,6 +80,14 @@ class Unauthorised(CallerError):
     code = "invalid_api_key"
 
 
+class Forbidden(CallerError):
+    """The caller may not do this, or not from where the request came; the message says what to set."""
+
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
 class UnknownModel(CallerError):
     """No target, alias or local model has this name."""
 
@@ -90,11 +102,36 @@ class UnknownRoute(CallerError):
     code = "unknown_url"
 
 
+class UnknownVersion(CallerError):
+    """No policy of this version is in the history."""
+
+    status = 404
+    code = "unknown_policy_version"
+
+
 class MethodNotAllowed(CallerError):
     """The URL exists and does not take this method."""
 
     status = 405
     code = "method_not_allowed"
+
+
+class PolicyNotWritable(CallerError):
+    """The policy file cannot be replaced, so nothing was published; the message says why and what to do."""
+
+    status = 409
+    code = "policy_not_writable"
+
+
+class PolicyChanged(CallerError):
+    """`If-Match` names another policy than the one in force: somebody published in between. Nothing was changed."""
+
+    status = 412
+    code = "policy_changed"
+
+    def __init__(self, message: str, *, details: Mapping[str, object]) -> None:
+        super().__init__(message, param="if-match")
+        self.details = details
 
 
 class TooLarge(CallerError):
@@ -111,6 +148,24 @@ class UnsupportedMedia(CallerError):
     code = "unsupported_media_type"
 
 
+class PolicyRefused(CallerError):
+    """The policy has findings and was not published; `findings` lists them all with line and column."""
+
+    status = 422
+    code = "policy_refused"
+
+    def __init__(self, message: str, *, details: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class PreconditionMissing(CallerError):
+    """Replacing the policy needs `If-Match` with the ETag of the one that the edit began with."""
+
+    status = 428
+    code = "if_match_required"
+
+
 class NoUpstreamConfigured(GatewayError):
     """The plan needs an LLM and none is configured; the message names the variable to set."""
 
@@ -123,6 +178,13 @@ class NoUsableTarget(GatewayError):
 
     status = 503
     code = "no_usable_target"
+
+
+class HistoryUnavailable(GatewayError):
+    """The database with the versions of the policy does not answer; what serves goes on serving."""
+
+    status = 503
+    code = "policy_history_unavailable"
 
 
 class AttemptError(GatewayError):

@@ -9,6 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from gateway.live import PolicyHolder
+    from gateway.publishing.fleet import Fleet
 
 Json = dict[str, object]
 _WORKER_TIMEOUT_S = 2.0
@@ -24,10 +25,13 @@ class ModelState(TypedDict):
 class Health:
     """Answers whether the gateway can serve, and with `full` whether everything behind it can."""
 
-    def __init__(self, policy: PolicyHolder, worker_url: str | None, classifier_version: str) -> None:
+    def __init__(
+        self, policy: PolicyHolder, worker_url: str | None, classifier_version: str, fleet: Fleet
+    ) -> None:
         self._policy = policy
         self._worker_url = worker_url
         self._classifier_version = classifier_version
+        self._fleet = fleet
         self.draining = False
 
     async def ready(self, *, full: bool) -> tuple[int, Json]:
@@ -36,6 +40,7 @@ class Health:
         status = 503 if self.draining else 200
         body: Json = {
             "status": "draining" if self.draining else "ready",
+            "process": self._fleet.name,
             "policy": live.version,
             "policy_refused": [str(finding) for finding in self._policy.refused],
             "classifier": self._classifier_version,
@@ -46,6 +51,7 @@ class Health:
                 status, body["status"] = 503, "waiting for local models"
             body["local_models"] = models
             body["not_configured"] = dict(live.missing)
+            body["policies"] = await self._fleet.report()
         return status, body
 
     async def _local_models(self) -> dict[str, ModelState]:

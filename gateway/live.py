@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import watchfiles
 
 from gateway.cache.keys import RoutingInputs, routing_inputs
 from gateway.errors import StartupError
 from gateway.feedback import Feedback
 from gateway.telemetry.cost import Prices
-from policies.store import Refused, load
+from policies.store import Refused, load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from policies.findings import Finding
     from policies.labels import Labels
     from policies.model import Policy
+    from policies.store import Loaded
 
 log = logging.getLogger("pointsman.policy")
 
@@ -42,6 +41,13 @@ class LivePolicy:
     inputs: RoutingInputs
     warnings: tuple[Finding, ...]
     feedback: Feedback = field(default_factory=Feedback)
+    text: str = ""
+    """The file as it was read, comments and all."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text in hex: unlike the version it changes with every comment."""
+        return text_digest(self.text)
 
     @property
     def version(self) -> str:
@@ -62,17 +68,17 @@ class PolicyHolder:
     ) -> None:
         self.feedback = Feedback()
         """Outlives the policies: what targets and experiments have shown so far."""
-        self._path = path
+        self.path = path
         self._catalogue = catalogue
         self._labels = labels
         self._cpu_price = local_usd_per_cpu_hour
         self._metrics = metrics
-        built = self._build()
+        built = self._read()
         if isinstance(built, tuple):
             raise StartupError(built)
         self._current = built
         self.refused: tuple[Finding, ...] = ()
-        """Findings of the newest version of the file, while an older one serves."""
+        """Findings of the newest version, while an older one serves."""
 
     @property
     def current(self) -> LivePolicy:
@@ -81,14 +87,21 @@ class PolicyHolder:
 
     def reload(self) -> bool:
         """Read the file again; True when a new version is in force. A bad file changes nothing but the log."""
-        built = self._build()
+        built = self._read()
         if isinstance(built, tuple):
-            self.refused = built
-            for finding in built:
-                log.error("policy not loaded, %s keeps serving: %s", self._current.version, finding)
-            if self._metrics:
-                self._metrics.policy_loads.labels("refused").inc()
+            self.refuse(built)
             return False
+        return self.adopt(built)
+
+    def build(self, text: str, source: str) -> LivePolicy | tuple[Finding, ...]:
+        """What `text` would be if it came into force, or everything that is wrong with it; changes nothing.
+
+        `source` stands for the path in findings.
+        """
+        return self._built(loads(text, source, self._labels))
+
+    def adopt(self, built: LivePolicy) -> bool:
+        """Put `built` in force; True when that is another version."""
         self.refused = ()
         changed = built.version != self._current.version
         self._current = built
@@ -98,33 +111,36 @@ class PolicyHolder:
                 self._metrics.policy_loads.labels("ok").inc()
         return changed
 
-    async def watch(self) -> None:
-        """Reload whenever the file changes, until cancelled.
+    def refuse(self, findings: tuple[Finding, ...]) -> None:
+        """Say why the newest version is not in force; the one that serves goes on."""
+        self.refused = findings
+        for finding in findings:
+            log.error("policy not loaded, %s keeps serving: %s", self._current.version, finding)
+        if self._metrics:
+            self._metrics.policy_loads.labels("refused").inc()
 
-        The folder is watched, because editors and ConfigMaps replace files; what else happens in it costs one `stat`.
-        """
-        seen = _stamp(self._path)
-        async for _ in watchfiles.awatch(self._path.parent, watch_filter=None, debounce=100, recursive=False):
-            if (stamp := _stamp(self._path)) != seen:
-                seen = stamp
-                await asyncio.to_thread(self.reload)
+    def _read(self) -> LivePolicy | tuple[Finding, ...]:
+        return self._built(load(self.path, self._labels))
 
-    def _build(self) -> LivePolicy | tuple[Finding, ...]:
-        loaded = load(self._path, self._labels)
+    def _built(self, loaded: Loaded | Refused) -> LivePolicy | tuple[Finding, ...]:
         if isinstance(loaded, Refused):
             return loaded.findings
         endpoints, missing = self._catalogue.endpoints(loaded.policy)
         prices = Prices(loaded.policy, self._cpu_price)
         inputs = routing_inputs(loaded.policy)
         return LivePolicy(
-            loaded.policy, loaded.compiled, endpoints, missing, prices, inputs, loaded.warnings, self.feedback
+            loaded.policy,
+            loaded.compiled,
+            endpoints,
+            missing,
+            prices,
+            inputs,
+            loaded.warnings,
+            self.feedback,
+            loaded.text,
         )
 
 
-def _stamp(path: Path) -> tuple[int, int, int, int] | None:
-    """What changes when a file is written or replaced, also behind a symbolic link; None when it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def text_digest(text: str) -> str:
+    """SHA-256 of a policy's text in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

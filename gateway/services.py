@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import policies
-from gateway.auth import Authenticator
+from gateway.auth import AdminGate, Authenticator, is_loopback
 from gateway.cache.memory import MemoryCache
 from gateway.climb import Climber
 from gateway.config import GatewayConfig, load_config
@@ -22,6 +21,7 @@ from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
+from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
 from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.telemetry.metrics import Metrics
@@ -59,6 +59,8 @@ class Services:
     recorder: Recorder
     cache: Cache | None
     executors: tuple[OpenAIExecutor | LiteLLMExecutor, ...]
+    admin: AdminGate
+    publishing: Publishing
 
     async def prepare(self) -> None:
         """Open what has to be there before the first request; raises `StartupError`."""
@@ -66,16 +68,15 @@ class Services:
             await self.records.start()
         except StoreUnusable as error:
             raise StartupError([_unusable(error)]) from error
+        await self.publishing.source.start()
 
     async def run(self) -> AsyncIterator[None]:
         """Start what runs in the background, yield, and stop it in the reverse order. `prepare` comes first."""
-        watcher = asyncio.create_task(self.policy.watch(), name="policy-watch")
         try:
-            yield
+            async with self.publishing.running():
+                yield
         finally:
             self.health.draining = True
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
             for executor in self.executors:
                 await executor.close()
             if self.cache is not None:
@@ -115,7 +116,7 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
         raise StartupError([*findings, *error.findings]) from None
     key = settings.api_key.get_secret_value() if settings.api_key else None
     authenticator = Authenticator(config.keys, key)
-    if authenticator.open and not _is_loopback(host):
+    if authenticator.open and not is_loopback(host):
         findings.append(_exposed(settings, host))
     if findings:
         raise StartupError(findings)
@@ -131,6 +132,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
     except StoreUnusable as error:
         raise StartupError([_unusable(error)]) from error
+    publishing = assemble(settings, loaded.policy, records.engine)
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
     recorder = Recorder(metrics, records, loaded.policy.feedback)
@@ -147,13 +149,15 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         policy=loaded.policy,
         pipeline=pipeline,
         authenticator=loaded.authenticator,
-        health=Health(loaded.policy, settings.worker_url, loaded.classifier.version),
+        health=Health(loaded.policy, settings.worker_url, loaded.classifier.version, publishing.fleet),
         metrics=metrics,
         tracing=tracing,
         records=records,
         recorder=recorder,
         cache=cache,
         executors=(openai, litellm),
+        admin=_admin_gate(settings, loaded.authenticator, host),
+        publishing=publishing,
     )
 
 
@@ -194,17 +198,15 @@ def _cache(settings: Settings) -> Cache | None:
     return MemoryCache(settings.cache_entries) if settings.cache_entries else None
 
 
+def _admin_gate(settings: Settings, authenticator: Authenticator, host: str) -> AdminGate:
+    key = settings.admin_key.get_secret_value() if settings.admin_key else None
+    if not authenticator.open:
+        return AdminGate(key, closed="clients need keys here, so an administrator needs one too")
+    return AdminGate(key, closed=None if is_loopback(host) else f"the gateway listens on `{host}`")
+
+
 def _unusable(error: StoreUnusable) -> Finding:
     return Finding("error", "environment", 1, 1, str(error))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _exposed(settings: Settings, host: str) -> Finding:

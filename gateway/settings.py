@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +40,17 @@ class Settings(BaseSettings):
     )
     api_key: SecretStr | None = Field(
         None, description="One key that clients must send as a bearer token. More keys go into gateway.yaml."
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        description="Key for the admin API under `/admin/v1`, as a bearer token. Without it that API is open only "
+        "while the gateway listens on loopback and no client needs a key.",
+    )
+    policy_source: Literal["file", "database"] = Field(
+        "file",
+        description="Where the policy in force comes from: `file`, the policy file, to which publishing writes; or "
+        "`database`, the newest published version in the database that several hosts share, and the file only "
+        "begins an empty history.",
     )
     cache_entries: Annotated[int, Field(ge=0)] = Field(
         10_000, description="Size of the in-process cache; 0 turns it off."

@@ -28,6 +28,8 @@ class Loaded:
     warnings: tuple[Finding, ...]
     document: Document
     """The plain data with line numbers, e.g. to say where a failing case stands."""
+    text: str
+    """The file as it was read."""
 
     @property
     def version(self) -> str:
@@ -80,7 +82,8 @@ def loads(content: str | bytes, source: str = "<policy>", labels: Labels | None 
     findings = _in_order(validate(policy, document, source, labels))
     if any(finding.severity == "error" for finding in findings):
         return Refused(source, findings)
-    return Loaded(source, policy, compile_policy(policy, content_version(policy)), findings, document)
+    text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    return Loaded(source, policy, compile_policy(policy, content_version(policy)), findings, document, text)
 
 
 def content_version(policy: Policy) -> str:

@@ -34,6 +34,7 @@ def envelope(error: GatewayError) -> bytes:
                 "type": decisive.type,
                 "param": error.param,
                 "code": decisive.code,
+                **error.details,
             }
         }
     )

@@ -1,4 +1,5 @@
-"""The shared cache. A Redis that is down or slow costs a few milliseconds, once, and never a request.
+"""The shared cache, and a bell that rings on other hosts. A Redis that is down or slow costs a few milliseconds, once,
+and never a request.
 
 The only file that imports redis.
 """
@@ -6,6 +7,7 @@ The only file that imports redis.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from gateway.cache.base import CacheUnavailable, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from redis.asyncio.client import PubSub
 
     from gateway.cache.base import Entry
 
@@ -76,3 +80,44 @@ class RedisCache:
             if self._open_until == 0.0 or self._clock() >= self._open_until:
                 log.warning("redis is not answering (%s); going on without it", type(error).__name__)
             self._open_until = self._clock() + _OPEN_S
+
+
+class RedisBell:
+    """Rings on every host that listens to the same channel. A message may get lost; nobody relies on it alone."""
+
+    def __init__(self, url: str, channel: str) -> None:
+        self._redis = Redis.from_url(url, socket_connect_timeout=1.0, health_check_interval=15)
+        self._channel = f"pointsman:{channel}"
+        self._heard: PubSub | None = None
+
+    async def ring(self) -> None:
+        """Ring; neither waits long nor raises."""
+        try:
+            async with asyncio.timeout(1.0):
+                await self._redis.publish(self._channel, b"")
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning(
+                "redis is not answering (%s); others will see it when they look", type(error).__name__
+            )
+
+    async def wait(self, longest_s: float) -> None:
+        """Return when it rings, at the latest after `longest_s`; after a second while Redis is not answering."""
+        try:
+            if self._heard is None:
+                self._heard = self._redis.pubsub()
+                await self._heard.subscribe(self._channel)
+            await self._heard.get_message(ignore_subscribe_messages=True, timeout=longest_s)
+        except (RedisError, OSError, TimeoutError):
+            await self._forget()
+            await asyncio.sleep(min(1.0, longest_s))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._forget()
+        await self._redis.aclose()
+
+    async def _forget(self) -> None:
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await heard.aclose()  # type: ignore[no-untyped-call]  # untyped upstream

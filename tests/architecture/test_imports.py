@@ -19,7 +19,7 @@ OWNERS = {
     "prometheus_client": ("gateway/telemetry/", "gateway/app.py"),
     "opentelemetry": ("gateway/telemetry/",),
     "tenacity": ("gateway/climb.py",),
-    "fastapi": ("gateway/app.py",),
+    "fastapi": ("gateway/app.py", "gateway/api/admin/"),
     "torch": ("routers/specialists/", "routers/training/"),
     "transformers": ("routers/specialists/", "routers/training/"),
     "peft": ("routers/specialists/", "routers/training/"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tests.contract.admin import ready, wait_for
 from tests.contract.test_chat import ask
 from tests.processes import Pointsman, clean_environ
 
@@ -14,20 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_upstream import FakeUpstream
-
-
-def ready(gateway: Pointsman) -> dict[str, Any]:
-    with gateway.http() as client:
-        body: dict[str, Any] = client.get("/readyz").json()
-        return body
-
-
-def wait_for(gateway: Pointsman, condition: Any, timeout_s: float = 10.0) -> dict[str, Any]:
-    deadline = time.monotonic() + timeout_s
-    while not condition(state := ready(gateway)):
-        assert time.monotonic() < deadline, state
-        time.sleep(0.05)
-    return state
 
 
 def test_a_bad_edit_changes_nothing_and_a_good_one_is_served(

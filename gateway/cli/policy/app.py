@@ -5,14 +5,20 @@ from __future__ import annotations
 import typer
 
 from gateway.cli.policy.check import check
+from gateway.cli.policy.publish import publish
+from gateway.cli.policy.rollback import rollback
+from gateway.cli.policy.show import show
+from gateway.cli.policy.versions import versions
 
-policy_app = typer.Typer(no_args_is_help=True, help="Check a routing policy before it serves.")
+policy_app = typer.Typer(
+    no_args_is_help=True, help="The life of a policy's edit: check it, put it in force, go back."
+)
 
 
 @policy_app.callback()
 def policy() -> None:
-    """Check a routing policy before it serves."""
+    """The life of a policy's edit: check it, put it in force, go back."""
 
 
-for command in (check,):
+for command in (check, publish, versions, show, rollback):
     policy_app.command()(command)

@@ -89,7 +89,14 @@ def live(text: str = POLICY, environ: Mapping[str, str] | None = None) -> LivePo
     endpoints, missing = Catalogue({}, environ, "unix:///worker.sock").endpoints(found.policy)
     prices = Prices(found.policy, 0.04)
     return LivePolicy(
-        found.policy, found.compiled, endpoints, missing, prices, routing_inputs(found.policy), ()
+        found.policy,
+        found.compiled,
+        endpoints,
+        missing,
+        prices,
+        routing_inputs(found.policy),
+        (),
+        text=found.text,
     )
 
 

@@ -1,1 +1,0 @@
-"""Whether an experiment goes on: evidence that may be looked at after every request."""

@@ -1,0 +1,75 @@
+"""The parts of publishing put together for one gateway process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.publishing.by_database import SHARED, DatabaseSource
+from gateway.publishing.by_file import FileSource
+from gateway.publishing.fleet import Fleet
+from gateway.publishing.publisher import Publisher
+from gateway.records.processes import Processes
+from gateway.records.versions import PolicyVersions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from gateway.live import PolicyHolder
+    from gateway.publishing.source import Bell, Source
+    from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What keeps the policy of a process in step, and replaces it."""
+
+    publisher: Publisher
+    source: Source
+    fleet: Fleet
+    bell: Bell | None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the truth and say what is served, until the block ends. `source.start` comes first."""
+        tasks = [
+            asyncio.create_task(self.source.follow(), name="policy"),
+            asyncio.create_task(self.fleet.run(), name="fleet"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.fleet.leave()
+            if self.bell is not None:
+                await self.bell.close()
+
+
+def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine) -> Publishing:
+    """Publishing for the policy that `holder` holds, with its history in the database behind `engine`."""
+    shared = settings.policy_source == "database"
+    # Not resolved: a ConfigMap's link points to another folder after every change.
+    scope = SHARED if shared else str(holder.path.absolute())
+    versions = PolicyVersions(engine, scope)
+    bell = _bell(settings) if shared else None
+    source: Source
+    if shared:
+        source = DatabaseSource(holder, versions, bell)
+    else:
+        source = FileSource(holder, versions, shipped=settings.policy is None)
+    fleet = Fleet(Processes(engine, scope), lambda: holder.current.version)
+    return Publishing(Publisher(holder, source, versions), source, fleet, bell)
+
+
+def _bell(settings: Settings) -> Bell | None:
+    if settings.redis_url is None:
+        return None
+    from gateway.cache.redis import RedisBell
+
+    return RedisBell(settings.redis_url.get_secret_value(), "policy")

@@ -1,0 +1,132 @@
+"""The policy file is the truth: publishing replaces it, and every process of the host watches it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import watchfiles
+
+from gateway.errors import HistoryUnavailable, PolicyNotWritable
+from gateway.publishing.editions import Signature, entry
+from gateway.publishing.file import Busy, NotReplaceable, exclusive, keep, replace, stamp
+from gateway.records.versions import Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gateway.live import LivePolicy, PolicyHolder
+    from gateway.records.versions import PolicyVersions
+
+log = logging.getLogger("pointsman.policy")
+_POLL_MS = 1000
+_FIRST = Signature("file", "the gateway was started with this file", "file")
+_EDITED = Signature("file", "the policy file was edited", "file")
+
+
+class FileSource:
+    """A file that people and `publish` replace. What serves is written into the history, whichever way it came.
+
+    The rename of the file is the moment of publication. The history follows it: a process that is killed in
+    between leaves a version whose author is only known as "file".
+    """
+
+    def __init__(self, holder: PolicyHolder, versions: PolicyVersions, *, shipped: bool) -> None:
+        """`shipped`: the file belongs to the installation and is never written to."""
+        self._holder = holder
+        self._versions = versions
+        self._shipped = shipped
+        self._lock = asyncio.Lock()
+        self._seen: tuple[int, int, int, int] | None = None
+        self._recorded = ""
+        self._signed: dict[str, Signature] = {}
+
+    @property
+    def place(self) -> str:
+        return str(self._holder.path)
+
+    async def start(self) -> None:
+        with contextlib.suppress(Busy, NotReplaceable):
+            await self._keep_up()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        try:
+            async with exclusive(self._holder.path):
+                yield
+        except Busy as error:
+            raise PolicyNotWritable(
+                "Another publication holds the policy file; wait for it to end, then send this again."
+            ) from error
+        except NotReplaceable as error:
+            raise self._not_writable(str(error)) from error
+
+    async def refresh(self) -> None:
+        async with self._lock:
+            if (found := stamp(self._holder.path)) != self._seen:
+                self._seen = found
+                await asyncio.to_thread(self._holder.reload)
+
+    async def commit(self, built: LivePolicy, upon: LivePolicy, signature: Signature) -> bool:
+        if self._shipped:
+            raise PolicyNotWritable(
+                "The shipped policy is in force, which belongs to the installation. Copy it to a file of your own "
+                "(`pointsman policy show > policy.yaml`), start with POINTSMAN_POLICY=policy.yaml, and publish again."
+            )
+        async with self._lock:
+            if self._holder.current.digest != upon.digest:
+                raise Superseded
+            try:
+                if self._holder.refused:
+                    await asyncio.to_thread(keep, self._holder.path)
+                await asyncio.to_thread(replace, self._holder.path, built.text.encode())
+            except NotReplaceable as error:
+                raise self._not_writable(str(error)) from error
+            self._signed = {built.digest: signature}
+            self._seen = stamp(self._holder.path)
+            self._holder.adopt(built)
+        return await self._record()
+
+    async def follow(self) -> None:
+        """The folder is watched, because editors and ConfigMaps replace files; every second the file is looked at too,
+
+        for file systems and links that tell nothing. What else happens in the folder costs one `stat`.
+        """
+        async for _ in watchfiles.awatch(
+            self._holder.path.parent, watch_filter=None, debounce=100, recursive=False,
+            rust_timeout=_POLL_MS, yield_on_timeout=True,
+        ):  # fmt: skip
+            with contextlib.suppress(Busy, NotReplaceable):
+                await self._keep_up()
+
+    async def _keep_up(self) -> None:
+        """Serve what the file says; then, when no publication is under way, see that the history says so."""
+        await self.refresh()
+        if self._recorded != self._holder.current.digest:
+            async with exclusive(self._holder.path):
+                await self._record()
+
+    async def _record(self) -> bool:
+        """Whether the newest version in the history is what serves; adds it when it is not."""
+        live = self._holder.current
+        try:
+            newest = await self._versions.newest()
+            signature = self._signed.get(live.digest, _EDITED if newest else _FIRST)
+            while newest is None or newest.digest != live.digest:
+                with contextlib.suppress(Superseded):  # by a gateway on another host
+                    await self._versions.append(entry(newest, live, signature))
+                newest = await self._versions.newest()
+        except HistoryUnavailable as error:
+            log.warning("policy %s is in force and not in the history yet: %s", live.version, error.message)
+            return False
+        self._recorded = live.digest
+        return True
+
+    def _not_writable(self, why: str) -> PolicyNotWritable:
+        return PolicyNotWritable(
+            f"The policy file cannot be replaced: {why}. Nothing was changed. Let the gateway's user write to that "
+            "folder, or edit the file where it comes from (the gateway takes it over by itself), or keep policies in "
+            "the database with POINTSMAN_POLICY_SOURCE=database."
+        )

@@ -1,0 +1,62 @@
+"""What one publication is: its tag, its signature, and its entry in the history."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gateway.records.versions import PolicyVersion
+
+if TYPE_CHECKING:
+    from gateway.live import LivePolicy
+    from gateway.records.versions import Changes, Origin
+
+_DIFF_LINES = 2_000
+_DIGEST_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who publishes, why, and by which way."""
+
+    author: str
+    reason: str
+    origin: Origin
+
+
+def tag(version: str, digest: str) -> str:
+    """The strong entity tag of a policy, quotes included: its version, and some digits that every comment changes."""
+    return f'"{version}-{digest[:_DIGEST_DIGITS]}"'
+
+
+def matches(if_match: str, live: LivePolicy) -> bool:
+    """Whether an `If-Match` header names the policy in force, by its tag, by its bare version, or by `*`."""
+    named = {one.strip() for one in if_match.split(",")}
+    return bool(named & {"*", tag(live.version, live.digest), f'"{live.version}"'})
+
+
+def entry(before: PolicyVersion | None, live: LivePolicy, signature: Signature) -> PolicyVersion:
+    """What the history keeps of `live`, published now upon `before`."""
+    return PolicyVersion(
+        serial=before.serial + 1 if before else 1,
+        version=live.version,
+        digest=live.digest,
+        at=time.time(),
+        author=signature.author,
+        reason=signature.reason,
+        origin=signature.origin,
+        changes=changes(before.text or "", live.text) if before else {},
+        text=live.text,
+    )
+
+
+def changes(before: str, after: str) -> Changes:
+    """What changed from the text `before` to `after`."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="")
+    shown = list(islice(lines, _DIFF_LINES + 1))
+    if len(shown) > _DIFF_LINES:
+        shown[-1] = f"(only the first {_DIFF_LINES} lines are shown)"
+    return {"text": "\n".join(shown)}

@@ -1,0 +1,191 @@
+"""Publishing: check, build, make it the truth, swap. Either all of it happens or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.errors import (
+    HistoryUnavailable,
+    PolicyChanged,
+    PolicyRefused,
+    PreconditionMissing,
+    UnknownVersion,
+)
+from gateway.publishing.editions import Signature, changes, matches, tag
+from gateway.records.versions import Superseded
+from policies.findings import Finding, quote
+
+if TYPE_CHECKING:
+    from gateway.live import LivePolicy, PolicyHolder
+    from gateway.publishing.source import Source
+    from gateway.records.versions import Changes, PolicyVersion, PolicyVersions
+
+_SUBMITTED = "policy"
+"""Stands for the path in findings of a text that came over the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publication did."""
+
+    live: LivePolicy
+    before: LivePolicy
+    changes: Changes
+    unchanged: bool
+    """The same text was in force already; nothing was done."""
+    recorded: bool
+    """The history has it; else it is written there as soon as the database answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What would happen if a text were published."""
+
+    version: str | None
+    """None when it would be refused."""
+    findings: tuple[Finding, ...]
+    changes: Changes
+
+
+class Publisher:
+    """Reads and replaces the policy of this process, wherever the truth about it lies."""
+
+    def __init__(self, holder: PolicyHolder, source: Source, versions: PolicyVersions) -> None:
+        self._holder = holder
+        self._source = source
+        self._versions = versions
+
+    @property
+    def place(self) -> str:
+        """Where the truth about the policy lies: a path, or `database`."""
+        return self._source.place
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        """Why a newer version is not in force; empty when there is none."""
+        return self._holder.refused
+
+    async def current(self) -> tuple[LivePolicy, PolicyVersion | None]:
+        """The policy in force after a look at the truth, and its entry in the history, if that can be read."""
+        try:
+            await self._source.refresh()
+            live = self._holder.current
+            found = await self._versions.find(live.version)
+        except HistoryUnavailable:
+            return self._holder.current, None
+        return live, found if found is not None and found.digest == live.digest else None
+
+    async def check(self, text: str) -> Checked:
+        """What publishing `text` would do; changes nothing."""
+        built = await self._build(text)
+        changed = changes(self._holder.current.text, text)
+        if isinstance(built, tuple):
+            return Checked(None, built, changed)
+        return Checked(built.version, built.warnings, changed)
+
+    async def publish(self, text: str, if_match: str | None, signature: Signature) -> Published:
+        """Put `text` in force upon the policy that `if_match` names.
+
+        Raises `PreconditionMissing`, `PolicyChanged`, `PolicyRefused` with every finding, and what the source raises.
+        """
+        if not if_match:
+            raise PreconditionMissing(
+                "Say which policy the edit began with: send `If-Match` with the ETag of `GET /admin/v1/policy`.",
+                param="if-match",
+            )
+        await self._source.refresh()
+        await self._expect(if_match)
+        return await self._replace(await self._sound(text), if_match, signature)
+
+    async def rollback(self, name: str, if_match: str | None, author: str, reason: str) -> Published:
+        """Put an earlier version in force again. Raises `UnknownVersion`, and as `publish` does.
+
+        Without `if_match` whatever is in force is replaced.
+        """
+        found = await self.version(name)
+        built = await self._sound(found.text or "")
+        return await self._replace(built, if_match or "*", Signature(author, reason, "rollback"))
+
+    async def versions(self, limit: int, before: int | None) -> list[PolicyVersion]:
+        """A page of the history, the newest first."""
+        return await self._versions.page(limit, before)
+
+    async def version(self, name: str) -> PolicyVersion:
+        """The latest publication of this version; raises `UnknownVersion`."""
+        found = await self._versions.find(name)
+        if found is None:
+            raise UnknownVersion(
+                f"No policy of version {quote(name)} was ever in force here; "
+                "`GET /admin/v1/policy/versions` lists those that were.",
+                param="version",
+            )
+        return found
+
+    async def _replace(self, built: LivePolicy, if_match: str, signature: Signature) -> Published:
+        async with self._source.turn():
+            await self._source.refresh()
+            await self._expect(if_match)
+            before = self._holder.current
+            changed = changes(before.text, built.text)
+            if built.digest == before.digest and not self._holder.refused:
+                return Published(before, before, changed, unchanged=True, recorded=True)
+            try:
+                recorded = await self._source.commit(built, before, signature)
+            except Superseded:
+                await self._source.refresh()
+                raise await self._changed(if_match) from None
+        return Published(built, before, changed, unchanged=False, recorded=recorded)
+
+    async def _expect(self, if_match: str) -> None:
+        if not matches(if_match, self._holder.current):
+            raise await self._changed(if_match)
+
+    async def _changed(self, if_match: str) -> PolicyChanged:
+        """The error that shows what is in force instead, who put it there, and what it changed."""
+        live, found = await self.current()
+        who = f" by {quote(found.author)} ({quote(found.reason)})" if found else ""
+        base = await self._base(if_match)
+        return PolicyChanged(
+            f"Policy `{live.version}` was published{who} and is in force, not the one that `If-Match` names. Nothing "
+            "was changed. Look at `changes`, take them over into your edit, and publish it upon the ETag `current`.",
+            details={
+                "current": tag(live.version, live.digest),
+                "changes": changes(base.text or "", live.text) if base else None,
+            },
+        )
+
+    async def _base(self, if_match: str) -> PolicyVersion | None:
+        """The version that `If-Match` names, where the history knows it."""
+        name = if_match.partition(",")[0].strip().strip('"').partition("-")[0]
+        try:
+            return await self._versions.find(name)
+        except HistoryUnavailable:
+            return None
+
+    async def _sound(self, text: str) -> LivePolicy:
+        built = await self._build(text)
+        if isinstance(built, tuple):
+            raise refused(built)
+        return built
+
+    async def _build(self, text: str) -> LivePolicy | tuple[Finding, ...]:
+        return await asyncio.to_thread(self._holder.build, text, _SUBMITTED)
+
+
+def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
+    """The error that lists every finding."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    first = errors[0]
+    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+    return PolicyRefused(
+        f"The policy was not published, {_SUBMITTED}:{first.line}:{first.column}: {first.message}{more}. "
+        "Correct what `findings` lists; `POST /admin/v1/policy/check` tries it without publishing.",
+        details={"findings": [as_json(finding) for finding in findings]},
+    )
+
+
+def as_json(finding: Finding) -> dict[str, object]:
+    """A finding for programs."""
+    return {name: getattr(finding, name) for name in ("severity", "line", "column", "message", "rule")}
