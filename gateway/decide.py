@@ -23,7 +23,12 @@ _FALLBACK_SUCCESS = {"specialist": 0.5, "local": 0.5, "upstream": 0.9}
 
 def decide(call: Call, signals: Signals, live: LivePolicy, *, explained: bool = True) -> Decision:
     """The plan for a call under the policy that is in force."""
-    return decide_facts(live.compiled, facts(call, signals, live), explained=explained)
+    return decide_on(facts(call, signals, live), live, explained=explained)
+
+
+def decide_on(some: Facts, live: LivePolicy, *, explained: bool = True) -> Decision:
+    """The plan for facts under the policy that is in force."""
+    return decide_facts(live.compiled, some, explained=explained)
 
 
 def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:

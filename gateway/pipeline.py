@@ -27,6 +27,7 @@ from gateway.errors import (
     StreamBroken,
 )
 from gateway.execute.streams import finish_reason, fold
+from gateway.records.facts import logged
 from gateway.types import Delta, Outcome, Usage
 
 if TYPE_CHECKING:
@@ -160,12 +161,14 @@ class Pipeline:
         signals = self._classifier.classify(call.text)
         classified = time.time_ns()
         trace.classify(started, classified, signals, self._classifier.version)
-        decision = decide.decide(call, signals, live, explained=False)
+        facts = decide.facts(call, signals, live)
+        decision = decide.decide_on(facts, live, explained=False)
         trace.decide(classified, time.time_ns(), decision)
         outcome = replace(
             outcome,
             signals=signals,
             decision=decision,
+            logged=logged(call, facts, live.inputs),
             rule=decision.rule,
             task=signals.task,
             domain=signals.domain,

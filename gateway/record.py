@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.records.facts import exact_model, success
+
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
     from gateway.feedback import Feedback
     from gateway.records.store import RecordStore, Row
     from gateway.telemetry.metrics import Metrics
     from gateway.types import Attempt, Outcome
+    from policies.decision import Decision
     from routers.signals import Signals
 
 log = logging.getLogger("pointsman.request")
@@ -62,13 +65,14 @@ def line(outcome: Outcome) -> str:
 def row(outcome: Outcome, classifier_version: str) -> Row:
     """The row of an outcome, by column name."""
     call, decision, usage = outcome.call, outcome.decision, outcome.usage
+    model_asked = _fit(call.model, 256)
     return {
         "request_id": call.request_id,
         "at": call.received_ns / 1e9,
         "trace_id": outcome.trace_id,
         "tenant": call.caller.tenant,
         "key": call.caller.key,
-        "model_asked": _fit(call.model, 256),
+        "model_asked": model_asked,
         "stream": call.stream,
         "status": outcome.status,
         "http_status": outcome.http_status,
@@ -95,6 +99,7 @@ def row(outcome: Outcome, classifier_version: str) -> Row:
         "first_byte_ms": outcome.first_byte_ms,
         "total_ms": outcome.total_ms,
         "degradations": list(outcome.degradations),
+        "facts": _facts(outcome, model_asked),
     }
 
 
@@ -103,15 +108,35 @@ def _fit(text: str, width: int) -> str:
     return text.replace("\x00", "")[:width]
 
 
+def _facts(outcome: Outcome, model_asked: str) -> dict[str, object] | None:
+    """What it takes to decide the request again; None where nothing was decided, as for an answer from the cache."""
+    if outcome.logged is None or outcome.signals is None or outcome.decision is None:
+        return None
+    return {
+        **outcome.logged,
+        **exact_model(outcome.call.model, model_asked),
+        **_experiment(outcome.decision),
+        "accept": [step.accept_confidence for step in outcome.decision.plan.steps],
+        **success(outcome.signals.success),
+    }
+
+
+def _experiment(decision: Decision) -> dict[str, object]:
+    if decision.experiment is None:
+        return {}
+    return {"experiment": decision.experiment, "arm": decision.arm}
+
+
 def _signals(signals: Signals) -> dict[str, object]:
+    """The signals to their last digit: rounded ones could fall on the other side of a policy's threshold."""
     return {
         "task": signals.task,
-        "task_confidence": round(signals.task_confidence, 4),
+        "task_confidence": signals.task_confidence,
         "domain": signals.domain,
-        "domain_confidence": round(signals.domain_confidence, 4),
-        "difficulty": round(signals.difficulty, 4),
-        "pii": round(signals.pii, 4),
-        "injection": round(signals.injection, 4),
+        "domain_confidence": signals.domain_confidence,
+        "difficulty": signals.difficulty,
+        "pii": signals.pii,
+        "injection": signals.injection,
         "language": signals.language,
         "tokens": signals.tokens,
     }
@@ -125,5 +150,6 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
         "ms": round((attempt.ended_ns - attempt.started_ns) / 1e6, 3),
         "error": attempt.error.partition(":")[0] if attempt.error else None,
         "retries": attempt.retries,
+        "confidence": attempt.confidence,
         "cost_usd": attempt.cost_usd,
     }

@@ -147,6 +147,8 @@ class Outcome(Struct, frozen=True):
     cache: CacheVerdict
     signals: Signals | None = None
     decision: Decision | None = None
+    logged: Mapping[str, object] | None = None
+    """What the decision was made on beyond call and signals, as the record keeps it."""
     rule: str = ""
     policy_version: str = ""
     task: str = ""

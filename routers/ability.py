@@ -87,6 +87,11 @@ class PredictedSuccess(Mapping[str, float]):
         self._rows, self._vectors = rows, vectors
         self._embedding, self._calibration = embedding, calibration
 
+    @property
+    def embedding(self) -> Floats:
+        """What the predictions are made from, as `RequestClassifier.embed` returns it."""
+        return self._embedding
+
     def __getitem__(self, name: str) -> float:
         vector = self._vectors[self._rows[name]]
         return self._calibration(float(vector @ self._embedding[:-1] - self._embedding[-1]))

@@ -110,6 +110,13 @@ class RequestClassifier:
             tokens=tokens.estimate,
         )
 
+    def success(self, embedding: NDArray[np.float32]) -> PredictedSuccess:
+        """The predictions for a request that was embedded before; shape (dimensions + 1,), else ValueError."""
+        known = self._artifact.abilities.vectors
+        if embedding.shape != (known.shape[1] + 1,):
+            raise ValueError(f"an embedding has {known.shape[1] + 1} numbers, not {embedding.shape}")
+        return PredictedSuccess(self._predicted, known, embedding, self._artifact.success)
+
     @property
     def success_calibration(self) -> Platt:
         """What makes a probability of the logit of success."""

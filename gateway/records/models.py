@@ -1,4 +1,4 @@
-"""The table of records. No prompt and no answer is in it."""
+"""The tables of records. No prompt and no answer is in them."""
 
 from __future__ import annotations
 
@@ -47,5 +47,29 @@ class RecordRow(Base):
     first_byte_ms: Mapped[float] = mapped_column(Float)
     total_ms: Mapped[float] = mapped_column(Float)
     degradations: Mapped[list[str]] = mapped_column(JSON)
+    facts: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+    """What the decision was made on beyond the other columns, see `gateway/records/facts.py`. Since schema 2."""
 
     __table_args__ = (Index("ix_records_at", "at"), Index("ix_records_tenant_at", "tenant", "at"))
+
+
+class FeedbackRow(Base):
+    """How good an answer was, as somebody said who knows; the last word on a request counts."""
+
+    __tablename__ = "feedback"
+
+    request_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+    tenant: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float] = mapped_column(Float)
+    comment: Mapped[str | None] = mapped_column(String(2000))
+
+
+class SchemaVersion(Base):
+    """The version of all tables here: one row."""
+
+    __tablename__ = "schema_version"
+
+    only: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer)

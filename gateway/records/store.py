@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from sqlalchemy import event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.records.models import Base, RecordRow
+from gateway.records.models import RecordRow
+from gateway.records.schema import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,21 +68,21 @@ class SqlRecordStore:
         return self._engine
 
     async def start(self) -> None:
-        """Create the table if it is not there and begin to write; raises `StoreUnusable`."""
+        """Bring the tables up to date and begin to write; raises `StoreUnusable`."""
         try:
             if self._url.get_backend_name() == "sqlite" and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
-                await self._create_tables()
-            except OperationalError:  # another gateway process created them at the same moment
-                await self._create_tables()
+                await self._migrate()
+            except DBAPIError:  # another gateway process did the same at the same moment
+                await self._migrate()
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnusable(f"records cannot be kept in {self._url!r}: {_reason(error)}") from error
         self._writer = asyncio.create_task(self._write_forever(), name="records")
 
-    async def _create_tables(self) -> None:
+    async def _migrate(self) -> None:
         async with self._engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
+            await connection.run_sync(migrate)
 
     def add(self, row: Row) -> None:
         try:
