@@ -1,44 +1,31 @@
-"""Climbing a plan: try each step until one gives an answer that may be released."""
+"""Climbing a plan: run its chain, or try each step, until one gives an answer that may be released."""
 
 from __future__ import annotations
 
-import asyncio
-import random
+import functools
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import tenacity
+from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.errors import (
-    AttemptError,
-    BadCompletion,
-    NotCapable,
-    NotConfident,
-    PlanExhausted,
-)
+from gateway.attempt import Failed, Opened
+from gateway.chain import run_chain
+from gateway.errors import PlanExhausted
 from gateway.execute import failures
-from gateway.types import Attempt
-from gateway.verify.confidence import judge
+from gateway.hedge import HedgeBudget, race
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from gateway.attempt import Attempts, Route
+    from gateway.telemetry.spans import AttemptSpan
+    from gateway.types import Answer, Attempt, Call, Delta
+    from policies.decision import Hedge, Step
 
-    from gateway.execute.base import Executor
-    from gateway.execute.catalogue import Endpoint, Lane
-    from gateway.telemetry.spans import AttemptSpan, Trace
-    from gateway.types import Answer, AttemptStatus, Call, Delta
-    from policies.decision import Plan, Step
-
-_BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
-_LONGEST_WAIT_S = 5.0
 _OFFERS = frozenset({"tools", "functions", "tool_choice", "function_call", "parallel_tool_calls"})
 """Fields that let a model call tools, and say nothing without them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Climbed:
+class Climbed(Struct, frozen=True):
     """An answer that passed its checks, with the deltas read so far and what it took to get here."""
 
     step: Step
@@ -52,93 +39,56 @@ class Climbed:
 
 
 class Climber:
-    """Climbs plans with one executor a lane."""
+    """Climbs plans."""
 
-    def __init__(self, executors: Mapping[Lane, Executor]) -> None:
-        self._executors = executors
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+        self.hedges = HedgeBudget()
+        """What hedging may still cost; the pipeline tells it what finished requests did cost."""
 
-    async def climb(self, call: Call, plan: Plan, endpoints: Mapping[str, Endpoint], trace: Trace) -> Climbed:
-        """The first acceptable answer of the plan's steps.
+    async def climb(self, route: Route) -> Climbed:
+        """The first acceptable answer that the plan gives: its chain's, else that of one of its steps.
 
         Raises the last step's own error when the plan has one step or the caller is at fault, else `PlanExhausted`.
         """
-        attempts: list[Attempt] = []
-        errors: list[AttemptError] = []
         started = time.time_ns()
-        for step in plan.steps:
-            endpoint = endpoints[step.target]
-            attempt = Attempt(step.target, endpoint.model, endpoint.provider, "failed", time.time_ns(), 0)
-            span = trace.attempt(len(attempts), attempt.started_ns)
-            try:
-                answer, first, retries = await self._try(call, step, endpoint, span.traceparent)
-            except AttemptError as error:
-                attempts.append(_failed(attempt, error))
-                span.end(attempts[-1])
-                errors.append(error)
-                if not failures.may_climb(error):
-                    break
-                continue
-            except asyncio.CancelledError:
-                span.end(replace(attempt, status="cancelled", ended_ns=time.time_ns()))
-                raise
-            now = time.time_ns()
-            first_ms = (now - attempt.started_ns) / 1e6
-            attempts.append(
-                replace(
-                    attempt, status="ok", confidence=answer.confidence, retries=retries, first_ms=first_ms
+        result: Opened | Failed | None = None
+        if route.decision.plan.chain:
+            result = await run_chain(self._attempts, route)
+        if result is None or (isinstance(result, Failed) and failures.may_climb(result.error)):
+            result = await self._steps(route) or result
+        if not isinstance(result, Opened):
+            raise _exhausted(route, result)
+        attempts = (*route.history, result.attempt)
+        return Climbed(
+            result.step, result.answer, result.first, attempts, result.span, time.time_ns() - started
+        )
+
+    async def _steps(self, route: Route) -> Opened | Failed | None:
+        """The answer of the first step that gives one, else the last failure; None when there is no step."""
+        steps, hedge = list(route.decision.plan.steps), route.decision.plan.hedge
+        call = without_offers(route.call) if route.decision.plan.degraded else route.call
+        make = self._attempts.make
+        result: Opened | Failed | None = None
+        while steps:
+            step = steps.pop(0)
+            if result is None and hedge is not None and steps and self._may_hedge(route, hedge, steps[0]):
+                result, second = await race(
+                    make(route, step, call),
+                    functools.partial(make, route, steps[0], call),
+                    hedge.after_s,
+                    route.history,
                 )
-            )
-            return Climbed(step, answer, first, tuple(attempts), span, now - started)
-        raise _exhausted(plan, errors, tuple(attempts))
+                del steps[: int(second)]
+            else:
+                result = await make(route, step, call)
+            if isinstance(result, Opened) or not failures.may_climb(result.error):
+                break
+        return result
 
-    async def _try(
-        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
-    ) -> tuple[Answer, tuple[Delta, ...], int]:
-        """The answer, its first deltas, and how often the target was asked again."""
-        try:
-            answer, first = await self._once(call, step, endpoint, traceparent)
-        except AttemptError as error:
-            if step.retries == 0 or not _worth_retrying(error):
-                raise
-            return await self._again(error, call, step, endpoint, traceparent)
-        return answer, first, 0
-
-    async def _again(
-        self, error: AttemptError, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
-    ) -> tuple[Answer, tuple[Delta, ...], int]:
-        await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
-        retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(step.retries),
-            wait=_wait,
-            retry=tenacity.retry_if_exception(_worth_retrying),
-            reraise=True,
-        )
-        found: tuple[Answer, tuple[Delta, ...]] = await retrying(
-            self._once, call, step, endpoint, traceparent
-        )
-        return *found, int(retrying.statistics.get("attempt_number", 1))
-
-    async def _once(
-        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
-    ) -> tuple[Answer, tuple[Delta, ...]]:
-        """Open the answer, judge it, and read up to the first delta that is real generation.
-
-        Nothing has gone to the client yet, so every failure up to here can still become another step.
-        """
-        answer = await self._executors[endpoint.lane].open(call, step, endpoint, traceparent)
-        first: list[Delta] = []
-        try:
-            verdict = judge(answer.confidence, step.accept_confidence)
-            if not verdict.accepted:
-                raise NotConfident(f"`{step.target}` is not sure enough: {verdict.reason}.")
-            async for batch in answer.deltas:
-                first += batch
-                if any(delta.generated for delta in batch):
-                    return answer, tuple(first)
-        except BaseException:
-            await close(answer)
-            raise
-        raise BadCompletion(f"`{endpoint.provider}` sent an empty stream.")
+    def _may_hedge(self, route: Route, hedge: Hedge, step: Step) -> bool:
+        expected = route.expected_usd.get(step.target)
+        return self.hedges.allows(route.decision.rule, hedge.spend_share, expected)
 
 
 def without_offers(call: Call) -> Call:
@@ -149,41 +99,11 @@ def without_offers(call: Call) -> Call:
     return replace(call, fields=fields, tools=False)
 
 
-async def close(answer: Answer) -> None:
-    """Stop reading an answer, which cancels the work behind it."""
-    aclose = getattr(answer.deltas, "aclose", None)
-    if aclose is not None:
-        await aclose()
-    if answer.abandon is not None:
-        answer.abandon()
-
-
-def _worth_retrying(error: BaseException) -> bool:
-    if not isinstance(error, AttemptError) or not error.retryable:
-        return False
-    return error.retry_after_s is None or error.retry_after_s <= _LONGEST_WAIT_S
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """At least what the target asked for, else exponential with jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, AttemptError) else None
-    return max(asked or 0.0, _BACKOFF(state))
-
-
-def _failed(attempt: Attempt, error: AttemptError) -> Attempt:
-    status: AttemptStatus = "failed"
-    if isinstance(error, NotCapable):
-        status = "declined"
-    elif isinstance(error, NotConfident):
-        status = "unsure"
-    return replace(attempt, status=status, ended_ns=time.time_ns(), error=f"{error.code}: {error.message}")
-
-
-def _exhausted(plan: Plan, errors: list[AttemptError], attempts: tuple[Attempt, ...]) -> PlanExhausted:
+def _exhausted(route: Route, last: Failed | None) -> PlanExhausted:
     """What the caller is told: the one decisive error, or all of them in order."""
-    last = errors[-1]
-    said = [f"{attempt.target}: {error.message}" for attempt, error in zip(attempts, errors, strict=True)]
-    said += [f"{skipped.target}: {skipped.reason}" for skipped in plan.skipped]
-    message = last.message if len(said) == 1 else f"No target could answer. {' '.join(said)}"
-    return PlanExhausted(message, cause=last, attempts=attempts)
+    attempts = tuple(route.history)
+    said = [f"{attempt.target}: {attempt.error.partition(': ')[2]}" for attempt in attempts if attempt.error]
+    said += [f"{skipped.target}: {skipped.reason}" for skipped in route.decision.plan.skipped]
+    assert last is not None  # noqa: S101 the pipeline climbs no empty plan
+    message = last.error.message if len(said) == 1 else f"No target could answer. {' '.join(said)}"
+    return PlanExhausted(message, cause=last.error, attempts=attempts)

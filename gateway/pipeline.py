@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gateway import account, decide, refuse
+from gateway.attempt import Route, close
 from gateway.cache import eligibility
 from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
 from gateway.cache.keys import fingerprint
-from gateway.climb import close, without_offers
 from gateway.errors import (
     AttemptError,
     GatewayError,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gateway.live import LivePolicy
     from gateway.record import Recorder
     from gateway.telemetry.spans import Spans, Trace
-    from gateway.types import CacheVerdict, Call
+    from gateway.types import Attempt, CacheVerdict, Call
     from policies.decision import Decision
 
 
@@ -90,6 +90,7 @@ class Pipeline:
         outcome = Outcome(
             call, "error", "off", trace_id=trace.trace_id, policy_version=live.version, http_status=500
         )
+        history: list[Attempt] = []
         try:
             if not live.compiled.knows_model(call.model):
                 raise refuse.unknown_model(call, live)
@@ -98,14 +99,14 @@ class Pipeline:
             if lookup.entry is not None:
                 return self._replay(outcome, lookup.entry, live, trace)
             outcome, decision = self._route(outcome, live, trace)
-            if not decision.plan.steps:
+            if decision.plan.first is None:
                 raise refuse.no_step(call, decision, live)
-            climbed = await self._climb(call, decision, live, trace)
+            climbed = await self._climb(outcome, decision, live, trace, history)
         except GatewayError as error:
             self._conclude(account.failed(outcome, error), trace)
             raise
         except asyncio.CancelledError:
-            self._conclude(replace(outcome, status="cancelled", http_status=499), trace)
+            self._conclude(account.abandoned(outcome, history, live), trace)
             raise
         return self._release(outcome, decision, climbed, lookup, live, trace)
 
@@ -177,11 +178,14 @@ class Pipeline:
         )
         return outcome, decision
 
-    async def _climb(self, call: Call, decision: Decision, live: LivePolicy, trace: Trace) -> Climbed:
-        if decision.plan.degraded:
-            call = without_offers(call)
+    async def _climb(
+        self, outcome: Outcome, decision: Decision, live: LivePolicy, trace: Trace, history: list[Attempt]
+    ) -> Climbed:
+        call = outcome.call
+        expected = account.expected(outcome, live) if decision.plan.hedge is not None else {}
+        route = Route(call, decision, live.endpoints, live.prices, expected, trace, history)
         try:
-            return await self._climber.climb(call, decision.plan, live.endpoints, trace)
+            return await self._climber.climb(route)
         except PlanExhausted as error:
             missing = refuse.wanting(decision, live)
             if not missing or any(attempt.status == "failed" for attempt in error.attempts):
@@ -241,6 +245,8 @@ class Pipeline:
             await close(climbed.answer)
             outcome = account.settled(outcome, kept, climbed, live)
             climbed.span.end(outcome.attempts[-1])
+            if decision.plan.hedge is not None:
+                self._climber.hedges.settle(decision.rule, *account.with_and_without_hedge(outcome))
             if outcome.call.stream:
                 trace.stream(started, time.time_ns())
             reply.outcome = self._conclude(outcome, trace)

@@ -82,7 +82,7 @@ def row(outcome: Outcome, classifier_version: str) -> Row:
         "classifier_version": classifier_version,
         "rule": outcome.rule,
         "propensity": decision.propensity if decision else 1.0,
-        "steps": [step.target for step in decision.plan.steps] if decision else [],
+        "steps": decision.plan.targets if decision else [],
         "target": _fit(outcome.target, 64),
         "model": _fit(outcome.model, 256),
         "degraded": _fit(outcome.degraded, 64) if outcome.degraded else None,

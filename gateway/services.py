@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import policies
+from gateway.attempt import Attempts
 from gateway.auth import AdminGate, Authenticator, is_loopback
 from gateway.cache.memory import MemoryCache
 from gateway.climb import Climber
@@ -140,7 +141,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         policy=lambda: loaded.policy.current,
         classifier=loaded.classifier,
         cache=cache,
-        climber=Climber({"openai": openai, "worker": openai, "litellm": litellm}),
+        climber=Climber(Attempts({"openai": openai, "worker": openai, "litellm": litellm})),
         spans=Spans(tracing),
         recorder=recorder,
     )

@@ -116,6 +116,12 @@ class Plan:
         return self.steps[0].target if self.steps else None
 
     @property
+    def targets(self) -> list[str]:
+        """What is called, in order: the chain's targets, then those of the steps."""
+        steps = [step.target for step in self.steps]
+        return [*(stage.step.target for stage in self.chain), *steps] if self.chain else steps
+
+    @property
     def recipients(self) -> tuple[Step, ...]:
         """Every step that may see the request, in whichever part of the plan."""
         return (*(s.step for s in self.chain), *self.steps, *(s.step for s in self.shadows))

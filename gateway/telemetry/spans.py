@@ -66,11 +66,14 @@ class AttemptSpan:
 class Trace:
     """The trace of one request: collects its spans, and exports them when the request ends."""
 
-    __slots__ = ("_call", "_id", "_parent", "_root", "_spans", "_tracing", "recording", "sampled", "trace_id")
+    __slots__ = (
+        "_attempts", "_call", "_id", "_parent", "_root", "_spans", "_tracing", "recording", "sampled", "trace_id",
+    )  # fmt: skip
 
     def __init__(self, tracing: Tracing, call: Call) -> None:
         self._tracing = tracing
         self._call = call
+        self._attempts = 0
         self._spans: list[FinishedSpan] = []
         self._parent = _parent_of(call)
         self._id = self._parent.trace_id if self._parent else _ids.getrandbits(128) or 1
@@ -95,9 +98,10 @@ class Trace:
         if self.recording:
             self.add(n.SPAN_STREAM, started_ns, ended_ns, {})
 
-    def attempt(self, number: int, started_ns: int) -> AttemptSpan:
-        """The span of an attempt that begins; `number` counts from 0."""
-        return AttemptSpan(self, number, started_ns)
+    def attempt(self, started_ns: int) -> AttemptSpan:
+        """The span of an attempt that begins; its number counts from 0."""
+        self._attempts += 1
+        return AttemptSpan(self, self._attempts - 1, started_ns)
 
     def end(self, outcome: Outcome, ended_ns: int) -> None:
         """Close the request's own span with its outcome and export the trace."""
@@ -189,7 +193,7 @@ def _request(call: Call) -> Attributes:
 def _decision(decision: Decision) -> Attributes:
     found: Attributes = {
         n.RULE: decision.rule,
-        n.STEPS: [step.target for step in decision.plan.steps],
+        n.STEPS: decision.plan.targets,
         n.PROPENSITY: decision.propensity,
     }
     if decision.plan.skipped:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from gateway.attempt import Attempts, Route
 from gateway.climb import Climber, without_offers
 from gateway.errors import (
     BadCompletion,
@@ -20,8 +21,10 @@ from gateway.execute.catalogue import Endpoint
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
 from gateway.types import Answer, Delta
-from policies.decision import CachePlan, Plan, Skipped, Step
-from tests.unit.gateway.build import call
+from policies.decision import CachePlan, Decision, Plan, Skipped, Step
+from tests.unit.gateway.build import call, live
+
+PRICES = live().prices
 
 ROLE = Delta(b"{}")
 TEXT = Delta(b"{}", text="hello")
@@ -75,10 +78,13 @@ def plan(*targets, retries=0, accept=None, skipped=()):
     return Plan(steps, CachePlan(), skipped)
 
 
-async def climb(script, some_plan):
+async def climb(script, some_plan, history=None):
     trace = Spans(Tracing(print)).begin(call())
-    endpoints = {step.target: Endpoint("openai", "prov", step.model) for step in some_plan.steps}
-    return await Climber({"openai": script}).climb(call(), some_plan, endpoints, trace)
+    endpoints = {step.target: Endpoint("openai", "prov", step.model) for step in some_plan.recipients}
+    decision = Decision("v1", "some-rule", some_plan, ())
+    attempts = [] if history is None else history
+    route = Route(call(), decision, endpoints, PRICES, {}, trace, attempts)
+    return await Climber(Attempts({"openai": script})).climb(route)
 
 
 def history(attempts):

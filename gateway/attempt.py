@@ -1,0 +1,174 @@
+"""One attempt at a target: open its answer, judge it, and read up to the first piece that may be released."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING
+
+import tenacity
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.errors import AttemptError, BadCompletion, NotCapable, NotConfident
+from gateway.types import Attempt
+from gateway.verify.confidence import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.execute.base import Executor
+    from gateway.execute.catalogue import Endpoint, Lane
+    from gateway.telemetry.cost import Prices
+    from gateway.telemetry.spans import AttemptSpan, Trace
+    from gateway.types import Answer, AttemptStatus, Call, Delta
+    from policies.decision import Decision, Step
+
+_BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
+_LONGEST_WAIT_S = 5.0
+
+
+class Route(Struct, frozen=True):
+    """A call and what was decided on it, with what it takes to carry that out."""
+
+    call: Call
+    decision: Decision
+    endpoints: Mapping[str, Endpoint]
+    prices: Prices
+    expected_usd: Mapping[str, float]
+    """Target -> what this request is expected to cost there; a target of unknown price is absent."""
+    trace: Trace
+    history: list[Attempt]
+    """Receives every attempt that has ended, in order, also when the climb is cancelled."""
+
+
+class Opened(Struct, frozen=True):
+    """An answer that passed its checks, with the deltas read so far. The attempt and its span are still open."""
+
+    step: Step
+    answer: Answer
+    first: tuple[Delta, ...]
+    attempt: Attempt
+    span: AttemptSpan
+
+    async def drop(self) -> Attempt:
+        """Stop the target: its answer is not wanted. Returns how the attempt ended."""
+        await close(self.answer)
+        ended = replace(self.attempt, status="cancelled", ended_ns=time.time_ns())
+        self.span.end(ended)
+        return ended
+
+
+class Failed(Struct, frozen=True):
+    """An attempt that gave no answer."""
+
+    attempt: Attempt
+    error: AttemptError
+
+
+class Attempts:
+    """Makes attempts, with one executor a lane."""
+
+    def __init__(self, executors: Mapping[Lane, Executor]) -> None:
+        self._executors = executors
+
+    async def make(self, route: Route, step: Step, call: Call) -> Opened | Failed:
+        """Send `call` to the target of `step`. An attempt that ends here, failed or cancelled, is in the history."""
+        endpoint, history = route.endpoints[step.target], route.history
+        begun = Attempt(step.target, endpoint.model, endpoint.provider, "failed", time.time_ns(), 0)
+        span = route.trace.attempt(begun.started_ns)
+        try:
+            answer, first, retries = await self._try(call, step, endpoint, span.traceparent)
+        except AttemptError as error:
+            ended = _failed(begun, error)
+            history.append(ended)
+            span.end(ended)
+            return Failed(ended, error)
+        except asyncio.CancelledError:
+            ended = replace(begun, status="cancelled", ended_ns=time.time_ns())
+            history.append(ended)
+            span.end(ended)
+            raise
+        attempt = replace(begun, status="ok", confidence=answer.confidence, retries=retries)
+        return Opened(step, answer, first, attempt, span)
+
+    async def _try(
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+    ) -> tuple[Answer, tuple[Delta, ...], int]:
+        """The answer, its first deltas, and how often the target was asked again."""
+        try:
+            answer, first = await self._once(call, step, endpoint, traceparent)
+        except AttemptError as error:
+            if step.retries == 0 or not _worth_retrying(error):
+                raise
+            return await self._again(error, call, step, endpoint, traceparent)
+        return answer, first, 0
+
+    async def _again(
+        self, error: AttemptError, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+    ) -> tuple[Answer, tuple[Delta, ...], int]:
+        await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(step.retries),
+            wait=_wait,
+            retry=tenacity.retry_if_exception(_worth_retrying),
+            reraise=True,
+        )
+        found: tuple[Answer, tuple[Delta, ...]] = await retrying(
+            self._once, call, step, endpoint, traceparent
+        )
+        return *found, int(retrying.statistics.get("attempt_number", 1))
+
+    async def _once(
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+    ) -> tuple[Answer, tuple[Delta, ...]]:
+        """Open the answer, judge it, and read up to the first delta that is real generation.
+
+        Nothing has gone to the client yet, so every failure up to here can still become another step.
+        """
+        answer = await self._executors[endpoint.lane].open(call, step, endpoint, traceparent)
+        first: list[Delta] = []
+        try:
+            verdict = judge(answer.confidence, step.accept_confidence)
+            if not verdict.accepted:
+                raise NotConfident(f"`{step.target}` is not sure enough: {verdict.reason}.")
+            async for batch in answer.deltas:
+                first += batch
+                if any(delta.generated for delta in batch):
+                    return answer, tuple(first)
+        except BaseException:
+            await close(answer)
+            raise
+        raise BadCompletion(f"`{endpoint.provider}` sent an empty stream.")
+
+
+async def close(answer: Answer) -> None:
+    """Stop reading an answer, which cancels the work behind it."""
+    aclose = getattr(answer.deltas, "aclose", None)
+    if aclose is not None:
+        await aclose()
+    if answer.abandon is not None:
+        answer.abandon()
+
+
+def _worth_retrying(error: BaseException) -> bool:
+    if not isinstance(error, AttemptError) or not error.retryable:
+        return False
+    return error.retry_after_s is None or error.retry_after_s <= _LONGEST_WAIT_S
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """At least what the target asked for, else exponential with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, AttemptError) else None
+    return max(asked or 0.0, _BACKOFF(state))
+
+
+def _failed(attempt: Attempt, error: AttemptError) -> Attempt:
+    status: AttemptStatus = "failed"
+    if isinstance(error, NotCapable):
+        status = "declined"
+    elif isinstance(error, NotConfident):
+        status = "unsure"
+    return replace(attempt, status=status, ended_ns=time.time_ns(), error=f"{error.code}: {error.message}")

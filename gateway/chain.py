@@ -1,0 +1,112 @@
+"""Chains: each stage works on the answer of the one before, and the last one's goes to the client."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.attempt import Failed, Opened, close
+from gateway.errors import AttemptError, BadCompletion
+from gateway.execute.streams import finish_reason
+from gateway.types import Usage
+
+if TYPE_CHECKING:
+    from gateway.attempt import Attempts, Route
+    from gateway.types import Attempt, Call, Delta
+
+_SLOT = re.compile(r"\{(request|answer)\}")
+# What concerns the form of the final answer alone, or what only the final stage may do.
+_FINAL_ONLY = frozenset(
+    {"stream", "stream_options", "response_format", "n", "logprobs", "top_logprobs", "tools", "tool_choice",
+     "functions", "function_call", "parallel_tool_calls", "modalities", "audio", "prediction"}
+)  # fmt: skip
+_messages = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+async def run_chain(attempts: Attempts, route: Route) -> Opened | Failed:
+    """The last stage's answer, opened, or the first failure."""
+    *before, last = route.decision.plan.chain
+    said = ""
+    for stage in before:
+        asked = stage_call(route.call, stage.instruction, said, final=False)
+        opened = await attempts.make(route, stage.step, asked)
+        if isinstance(opened, Failed):
+            return opened
+        read = await _read_through(opened, route)
+        if isinstance(read, Failed):
+            return read
+        said = read
+    return await attempts.make(route, last.step, stage_call(route.call, last.instruction, said, final=True))
+
+
+def stage_call(call: Call, instruction: str | None, answer: str, *, final: bool) -> Call:
+    """The call of one stage: the last user turn says what `instruction` says, with its slots filled.
+
+    `{request}` is the client's last user turn, `{answer}` what the stage before said; text that looks like a slot
+    in either stays as it is. Images and other parts beside the text stay too. Only the final stage streams, calls
+    tools or answers in a schema.
+    """
+    fields = dict(call.fields)
+    if instruction is not None:
+        slots = {"request": call.text.user, "answer": answer}
+        told = _SLOT.sub(lambda found: slots[found[1]], instruction)
+        fields["messages"] = msgspec.Raw(msgspec.json.encode(_with_last_turn(fields["messages"], told)))
+    if final:
+        return replace(call, fields=fields)
+    kept = {name: value for name, value in fields.items() if name not in _FINAL_ONLY}
+    return replace(call, fields=kept, stream=False, tools=False, json_schema=False)
+
+
+def _with_last_turn(raw: msgspec.Raw, told: str) -> list[dict[str, Any]]:
+    messages = _messages.decode(raw)
+    last = next((m for m in reversed(messages) if m.get("role") == "user"), None)
+    if last is None:
+        return [*messages, {"role": "user", "content": told}]
+    if isinstance(last.get("content"), list):
+        others = [part for part in last["content"] if part.get("type") != "text"]
+        last["content"] = [{"type": "text", "text": told}, *others]
+    else:
+        last["content"] = told
+    return messages
+
+
+async def _read_through(opened: Opened, route: Route) -> str | Failed:
+    """What a stage said, whole; a stage that said nothing or was cut off has failed."""
+    deltas: list[Delta] = list(opened.first)
+    error: AttemptError | None = None
+    try:
+        async for batch in opened.answer.deltas:
+            deltas += batch
+        ended = finish_reason(deltas)
+        said = "".join(delta.text for delta in deltas)
+        if ended != "stop" or not said.strip():
+            error = BadCompletion(
+                f"`{opened.step.target}` gave no whole text for the next stage (finish reason `{ended}`)."
+            )
+    except AttemptError as broken:
+        error = broken
+    finally:
+        await close(opened.answer)
+        attempt = _settled(opened, deltas, route)
+        if error is not None:
+            attempt = replace(attempt, status="failed", error=f"{error.code}: {error.message}")
+        route.history.append(attempt)
+        opened.span.end(attempt)
+    return said if error is None else Failed(attempt, error)
+
+
+def _settled(opened: Opened, deltas: list[Delta], route: Route) -> Attempt:
+    """The attempt with what it took, as far as it got."""
+    usage = next((delta.usage for delta in reversed(deltas) if delta.usage), None)
+    if usage is None:
+        usage = Usage(0, sum(len(delta.text) for delta in deltas) // 4, estimated=True)
+    ended_ns = time.time_ns()
+    compute_ms = opened.answer.compute_ms
+    if compute_ms is None:
+        compute_ms = (ended_ns - opened.attempt.started_ns) / 1e6 - (opened.answer.queue_ms or 0.0)
+    cost = route.prices.cost(opened.step.target, usage, max(0.0, compute_ms))
+    return replace(opened.attempt, ended_ns=ended_ns, usage=usage, cost_usd=cost)
