@@ -86,6 +86,12 @@ def matcher(matches: tuple[Match, ...]) -> Callable[[str], bool]:
     return lambda text: fits_glob(text) or fits_pattern(text)
 
 
+def hour_of(clock: str) -> float:
+    """A time of day such as `22:30` in hours."""
+    hours, minutes = clock.split(":")
+    return int(hours) + int(minutes) / 60
+
+
 def _conditions(when: When) -> Iterator[Condition]:
     yield from _plain(when)
     yield from _keyed(when)
@@ -199,7 +205,7 @@ def _modalities(wanted: tuple[str, ...]) -> Condition:
 
 
 def _time(window: TimeWindow) -> Condition:
-    start, end = _hours(window.start), _hours(window.end)
+    start, end = hour_of(window.start), hour_of(window.end)
 
     def holds(hour: float) -> bool:
         return start <= hour < end if start < end else hour >= start or hour < end
@@ -272,11 +278,6 @@ def _number(value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _hours(clock: str) -> float:
-    hours, minutes = clock.split(":")
-    return int(hours) + int(minutes) / 60
 
 
 def _clock(hour: float) -> str:

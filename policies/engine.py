@@ -90,7 +90,7 @@ def compile_policy(policy: Policy, version: str) -> CompiledPolicy:
             conditions=compile_when(rule.when),
             plan=rule.then,
             forbids=bool(rule.then.forbid),
-            models=matcher(models) if (models := tuple(_models(rule.when))) else None,
+            models=matcher(models) if (models := tuple(named_models(rule.when))) else None,
         )
         for position, rule in enumerate(policy.rules)
     )
@@ -198,8 +198,8 @@ def _decision(compiled: CompiledPolicy, trail: _Trail, rule: str, plan: Plan) ->
     return Decision(compiled.version, rule, plan, tuple(trail.considered))
 
 
-def _models(when: When) -> Iterable[Match]:
+def named_models(when: When) -> Iterable[Match]:
     """Every glob or pattern on the model of a condition that asks *for* a model; under `not` it asks for all others."""
     yield from when.model or ()
     for member in (when.all_ or ()) + (when.any_ or ()):
-        yield from _models(member)
+        yield from named_models(member)

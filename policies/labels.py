@@ -12,3 +12,4 @@ class Labels:
     tasks: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     abilities: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
