@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from policies.reason.sets import Values
 
-TEXTS = ("task", "domain", "language", "model", "key", "tenant", "metadata", "header")
+NAMES = ("task", "domain", "language")
+TEXTS = ("model", "key", "tenant", "metadata", "header")
 COUNTS = ("tokens", "max_output_tokens")
 FLAGS = ("tools", "json_schema", "stream")
 UNKNOWN = "?"
@@ -126,6 +127,8 @@ def _fact(fact: str, value: object) -> Formula:
     if isinstance(value, Range) and all(_is_number(bound) for _, bound in value):
         holds = numbers(value, whole=fact in COUNTS)
         return literal(fact, holds, holds and holds.complement)
+    if isinstance(value, tuple) and fact in NAMES:
+        return exactly(fact, value)
     if isinstance(value, tuple) and fact.partition(".")[0] in TEXTS:
         return matching(fact, value)
     return _unknown(fact, value)
