@@ -12,11 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.errors import AttemptError, BadCompletion, NotCapable, NotConfident
-from gateway.types import Attempt
+from gateway.types import Attempt, Usage
 from gateway.verify.confidence import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import msgspec
 
     from gateway.execute.base import Executor
     from gateway.execute.catalogue import Endpoint, Lane
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)
 _LONGEST_WAIT_S = 5.0
+_STREAMING = frozenset({"stream", "stream_options"})
 
 
 class Route(Struct, frozen=True):
@@ -150,6 +153,26 @@ async def close(answer: Answer) -> None:
         await aclose()
     if answer.abandon is not None:
         answer.abandon()
+
+
+def unstreamed(call: Call, fields: Mapping[str, msgspec.Raw] | None = None) -> Call:
+    """The call, with other `fields` if they are given, for somebody who wants the answer whole."""
+    kept = call.fields if fields is None else fields
+    kept = {name: value for name, value in kept.items() if name not in _STREAMING}
+    return replace(call, fields=kept, stream=False, include_usage=False)
+
+
+def settled(opened: Opened, deltas: list[Delta], prices: Prices) -> Attempt:
+    """The attempt of an answer that was read, with its tokens and USD, as far as it got."""
+    usage = next((delta.usage for delta in reversed(deltas) if delta.usage), None)
+    if usage is None:
+        usage = Usage(0, sum(len(delta.text) for delta in deltas) // 4, estimated=True)
+    ended_ns = time.time_ns()
+    compute_ms = opened.answer.compute_ms
+    if compute_ms is None:
+        compute_ms = (ended_ns - opened.attempt.started_ns) / 1e6 - (opened.answer.queue_ms or 0.0)
+    cost = prices.cost(opened.step.target, usage, max(0.0, compute_ms))
+    return replace(opened.attempt, ended_ns=ended_ns, usage=usage, cost_usd=cost)
 
 
 def _worth_retrying(error: BaseException) -> bool:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.attempt import Failed, Opened, close
+from gateway.attempt import Failed, Opened, close, settled, unstreamed
 from gateway.errors import AttemptError, BadCompletion
 from gateway.execute.streams import finish_reason
-from gateway.types import Usage
 
 if TYPE_CHECKING:
     from gateway.attempt import Attempts, Route
-    from gateway.types import Attempt, Call, Delta
+    from gateway.types import Call, Delta
 
 _SLOT = re.compile(r"\{(request|answer)\}")
 # What concerns the form of the final answer alone, or what only the final stage may do.
 _FINAL_ONLY = frozenset(
-    {"stream", "stream_options", "response_format", "n", "logprobs", "top_logprobs", "tools", "tool_choice",
+    {"response_format", "n", "logprobs", "top_logprobs", "tools", "tool_choice",
      "functions", "function_call", "parallel_tool_calls", "modalities", "audio", "prediction"}
 )  # fmt: skip
 _messages = msgspec.json.Decoder(list[dict[str, Any]])
@@ -58,7 +56,7 @@ def stage_call(call: Call, instruction: str | None, answer: str, *, final: bool)
     if final:
         return replace(call, fields=fields)
     kept = {name: value for name, value in fields.items() if name not in _FINAL_ONLY}
-    return replace(call, fields=kept, stream=False, tools=False, json_schema=False)
+    return replace(unstreamed(call, kept), tools=False, json_schema=False)
 
 
 def _with_last_turn(raw: msgspec.Raw, told: str) -> list[dict[str, Any]]:
@@ -91,22 +89,9 @@ async def _read_through(opened: Opened, route: Route) -> str | Failed:
         error = broken
     finally:
         await close(opened.answer)
-        attempt = _settled(opened, deltas, route)
+        attempt = settled(opened, deltas, route.prices)
         if error is not None:
             attempt = replace(attempt, status="failed", error=f"{error.code}: {error.message}")
         route.history.append(attempt)
         opened.span.end(attempt)
     return said if error is None else Failed(attempt, error)
-
-
-def _settled(opened: Opened, deltas: list[Delta], route: Route) -> Attempt:
-    """The attempt with what it took, as far as it got."""
-    usage = next((delta.usage for delta in reversed(deltas) if delta.usage), None)
-    if usage is None:
-        usage = Usage(0, sum(len(delta.text) for delta in deltas) // 4, estimated=True)
-    ended_ns = time.time_ns()
-    compute_ms = opened.answer.compute_ms
-    if compute_ms is None:
-        compute_ms = (ended_ns - opened.attempt.started_ns) / 1e6 - (opened.answer.queue_ms or 0.0)
-    cost = route.prices.cost(opened.step.target, usage, max(0.0, compute_ms))
-    return replace(opened.attempt, ended_ns=ended_ns, usage=usage, cost_usd=cost)

@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.execute.streams import finish_reason, fold
 from gateway.records.facts import logged
+from gateway.shadow import Answered
 from gateway.types import Delta, Outcome, Usage
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from gateway.climb import Climbed, Climber
     from gateway.live import LivePolicy
     from gateway.record import Recorder
+    from gateway.shadow import Shadows
     from gateway.telemetry.spans import Spans, Trace
     from gateway.types import Attempt, CacheVerdict, Call
     from policies.decision import Decision
@@ -73,6 +75,7 @@ class Pipeline:
         classifier: Classifier,
         cache: Cache | None,
         climber: Climber,
+        shadows: Shadows,
         spans: Spans,
         recorder: Recorder,
     ) -> None:
@@ -80,6 +83,7 @@ class Pipeline:
         self._classifier = classifier
         self._cache = cache
         self._climber = climber
+        self._shadows = shadows
         self._spans = spans
         self._recorder = recorder
 
@@ -250,6 +254,10 @@ class Pipeline:
             if outcome.call.stream:
                 trace.stream(started, time.time_ns())
             reply.outcome = self._conclude(outcome, trace)
+            if decision.plan.shadows and outcome.status == "ok":
+                text = "".join(delta.text for delta in kept)
+                answered = Answered(outcome.call, decision, live.endpoints, live.prices, trace, text)
+                self._shadows.start(answered)
 
     def _keep(self, outcome: Outcome, decision: Decision, kept: list[Delta], lookup: _Lookup) -> None:
         """Store a finished answer for equal requests, if it may serve them."""

@@ -25,6 +25,7 @@ from gateway.pipeline import Pipeline
 from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
 from gateway.records.store import SqlRecordStore, StoreUnusable
+from gateway.shadow import Shadows
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
@@ -60,6 +61,7 @@ class Services:
     recorder: Recorder
     cache: Cache | None
     executors: tuple[OpenAIExecutor | LiteLLMExecutor, ...]
+    shadows: Shadows
     admin: AdminGate
     publishing: Publishing
 
@@ -78,6 +80,7 @@ class Services:
                 yield
         finally:
             self.health.draining = True
+            await self.shadows.close()
             for executor in self.executors:
                 await executor.close()
             if self.cache is not None:
@@ -137,11 +140,14 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
     recorder = Recorder(metrics, records, loaded.policy.feedback)
+    attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm})
+    shadows = Shadows(attempts, records.add_shadow, metrics.observe_shadow)
     pipeline = Pipeline(
         policy=lambda: loaded.policy.current,
         classifier=loaded.classifier,
         cache=cache,
-        climber=Climber(Attempts({"openai": openai, "worker": openai, "litellm": litellm})),
+        climber=Climber(attempts),
+        shadows=shadows,
         spans=Spans(tracing),
         recorder=recorder,
     )
@@ -157,6 +163,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         recorder=recorder,
         cache=cache,
         executors=(openai, litellm),
+        shadows=shadows,
         admin=_admin_gate(settings, loaded.authenticator, host),
         publishing=publishing,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Float, Index, Integer, String
+from sqlalchemy import JSON, Float, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -64,6 +64,35 @@ class FeedbackRow(Base):
     key: Mapped[str] = mapped_column(String(64))
     score: Mapped[float] = mapped_column(Float)
     comment: Mapped[str | None] = mapped_column(String(2000))
+
+
+class ShadowRow(Base):
+    """What a target beside the answer made of a request. Text is kept only where a policy says `keep_answers`."""
+
+    __tablename__ = "shadows"
+
+    request_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    target: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+    policy_version: Mapped[str] = mapped_column(String(16))
+    rule: Mapped[str] = mapped_column(String(64))
+    experiment: Mapped[str | None] = mapped_column(String(64))
+    propensity: Mapped[float] = mapped_column(Float)
+    """Probability with which it was drawn."""
+    model: Mapped[str] = mapped_column(String(256))
+    status: Mapped[str] = mapped_column(String(16))
+    error: Mapped[str | None] = mapped_column(String(64))
+    ms: Mapped[float] = mapped_column(Float)
+    prompt_tokens: Mapped[int | None]
+    completion_tokens: Mapped[int | None]
+    cost_usd: Mapped[float | None]
+    confidence: Mapped[float | None]
+    agrees: Mapped[bool | None]
+    """Whether it said what the client got, but for case, outer punctuation and spacing; null if it said nothing."""
+    answer: Mapped[str | None] = mapped_column(Text)
+    released_answer: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_shadows_at", "at"),)
 
 
 class SchemaVersion(Base):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.records")
 
-CURRENT: Final = 2
-"""Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback."""
+CURRENT: Final = 3
+"""Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows."""
 _ONLY: Final = 1
 
 

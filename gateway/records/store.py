@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.records.models import RecordRow
+from gateway.records.models import RecordRow, ShadowRow
 from gateway.records.schema import migrate
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from gateway.records.models import Base
 
 log = logging.getLogger("pointsman.records")
 
@@ -51,7 +53,7 @@ class SqlRecordStore:
         except ArgumentError as error:
             raise StoreUnusable("`POINTSMAN_DATABASE_URL` is not a database URL") from error
         self._dropped = dropped
-        self._queue: asyncio.Queue[Row] = asyncio.Queue(_QUEUE)
+        self._queue: asyncio.Queue[tuple[type[Base], Row]] = asyncio.Queue(_QUEUE)
         try:
             self._engine = create_async_engine(self._url, json_serializer=_to_json)
         except ModuleNotFoundError as error:
@@ -85,8 +87,15 @@ class SqlRecordStore:
             await connection.run_sync(migrate)
 
     def add(self, row: Row) -> None:
+        self._enqueue(RecordRow, row)
+
+    def add_shadow(self, row: Row) -> None:
+        """Keep a row of the `shadows` table soon. Returns at once and never raises."""
+        self._enqueue(ShadowRow, row)
+
+    def _enqueue(self, table: type[Base], row: Row) -> None:
         try:
-            self._queue.put_nowait(row)
+            self._queue.put_nowait((table, row))
         except asyncio.QueueFull:
             self._dropped(1)
 
@@ -109,14 +118,17 @@ class SqlRecordStore:
             await asyncio.sleep(_LINGER_S)  # a batch costs little more than a row
             while len(rows) < _BATCH and not self._queue.empty():
                 rows.append(self._queue.get_nowait())
-            await self._write(rows)
+            for table in (RecordRow, ShadowRow):
+                await self._write(table, [row for owner, row in rows if owner is table])
             for _ in rows:
                 self._queue.task_done()
 
-    async def _write(self, rows: list[Row]) -> None:
+    async def _write(self, table: type[Base], rows: list[Row]) -> None:
+        if not rows:
+            return
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(RecordRow), rows)
+                await connection.execute(insert(table), rows)
         except (SQLAlchemyError, OSError) as error:
             log.error("%d records lost: %s", len(rows), str(error).splitlines()[0])
             self._dropped(len(rows))

@@ -33,6 +33,9 @@ class Metrics:
         self.requests = counter("requests", "Requests by how they ended.", "target", "cache", "status")
         self.rejected = counter("rejected", "Requests turned away before routing.", "code")
         self.attempts = counter("attempts", "Calls of targets by how they ended.", "target", "status")
+        self.shadows = counter(
+            "shadows", "Calls of targets beside the answer, by how they ended.", "target", "status"
+        )
         self.duration = histogram("request_duration_seconds", "From arrival to the last byte.", "target")
         self.overhead = histogram("overhead_seconds", "Time to first byte less waiting for targets.")
         self.tokens = counter("tokens", "Tokens by kind.", "target", "kind")
@@ -66,6 +69,12 @@ class Metrics:
                 self._of(self.unpriced, target).inc()
             else:
                 self._of(self.cost, target).inc(outcome.cost_usd)
+
+    def observe_shadow(self, target: str, status: str, cost_usd: float | None) -> None:
+        """Count one call beside the answer, or that it was dropped; what it cost is money spent."""
+        self._of(self.shadows, target, status).inc()
+        if cost_usd is not None:
+            self._of(self.cost, target).inc(cost_usd)
 
     def _of(self, metric: _Metric, *labels: str) -> _Metric:
         """The child of a metric for these label values; finding it the library's way costs three times as much."""

@@ -14,6 +14,7 @@ SPAN_CLASSIFY = "classify"
 SPAN_DECIDE = "decide"
 SPAN_ATTEMPT = "attempt"
 SPAN_STREAM = "stream"
+SPAN_SHADOW = "shadow"
 
 # GenAI conventions.
 OPERATION = "gen_ai.operation.name"

@@ -6,6 +6,7 @@ cost about 30 µs each on the event loop, for locks and checks that finished, ty
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,10 @@ _ids = random.Random()  # noqa: S311
 class AttemptSpan:
     """The span of one attempt. Its context travels to targets inside our trust boundary."""
 
-    __slots__ = ("_number", "_span_id", "_started_ns", "_trace")
+    __slots__ = ("_number", "_shadow", "_span_id", "_started_ns", "_trace")
 
-    def __init__(self, trace: Trace, number: int, started_ns: int) -> None:
+    def __init__(self, trace: Trace, number: int, started_ns: int, *, shadow: bool) -> None:
+        self._shadow = shadow
         self._trace = trace
         self._number = number
         self._started_ns = started_ns
@@ -52,8 +54,9 @@ class AttemptSpan:
     def end(self, attempt: Attempt) -> None:
         """Close the span with how the attempt ended."""
         if self._trace.recording:
+            name = n.SPAN_SHADOW if self._shadow else n.SPAN_ATTEMPT
             self._trace.add(
-                n.SPAN_ATTEMPT,
+                name,
                 self._started_ns,
                 attempt.ended_ns,
                 _attempt(attempt, self._number),
@@ -67,13 +70,15 @@ class Trace:
     """The trace of one request: collects its spans, and exports them when the request ends."""
 
     __slots__ = (
-        "_attempts", "_call", "_id", "_parent", "_root", "_spans", "_tracing", "recording", "sampled", "trace_id",
+        "_attempts", "_call", "_id", "_parent", "_root", "_shadow", "_spans", "_tracing",
+        "recording", "sampled", "trace_id",
     )  # fmt: skip
 
     def __init__(self, tracing: Tracing, call: Call) -> None:
         self._tracing = tracing
         self._call = call
         self._attempts = 0
+        self._shadow = False
         self._spans: list[FinishedSpan] = []
         self._parent = _parent_of(call)
         self._id = self._parent.trace_id if self._parent else _ids.getrandbits(128) or 1
@@ -101,7 +106,19 @@ class Trace:
     def attempt(self, started_ns: int) -> AttemptSpan:
         """The span of an attempt that begins; its number counts from 0."""
         self._attempts += 1
-        return AttemptSpan(self, self._attempts - 1, started_ns)
+        return AttemptSpan(self, self._attempts - 1, started_ns, shadow=self._shadow)
+
+    def beside(self) -> Trace:
+        """Spans of the same trace for what outlives the request; `flush` exports them."""
+        other = copy.copy(self)
+        other._spans = []
+        other._shadow = True
+        return other
+
+    def flush(self) -> None:
+        """Export the spans of what ran beside the request."""
+        if self.recording and self._tracing.queue is not None:
+            self._tracing.queue.add(self._spans)
 
     def end(self, outcome: Outcome, ended_ns: int) -> None:
         """Close the request's own span with its outcome and export the trace."""

@@ -18,7 +18,7 @@ OWNERS = {
     "aiohttp": ("gateway/execute/", "gateway/health.py", "gateway/cli/"),
     "prometheus_client": ("gateway/telemetry/", "gateway/app.py"),
     "opentelemetry": ("gateway/telemetry/",),
-    "tenacity": ("gateway/climb.py",),
+    "tenacity": ("gateway/attempt.py",),
     "fastapi": ("gateway/app.py", "gateway/api/admin/"),
     "torch": ("routers/specialists/", "routers/training/"),
     "transformers": ("routers/specialists/", "routers/training/"),
