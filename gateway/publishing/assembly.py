@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from gateway.publishing.source import Bell, Source
     from gateway.settings import Settings
 
+_SCOPE_WIDTH = 512
+"""The column of it in the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
@@ -55,7 +58,7 @@ def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine) -> P
     """Publishing for the policy that `holder` holds, with its history in the database behind `engine`."""
     shared = settings.policy_source == "database"
     # Not resolved: a ConfigMap's link points to another folder after every change.
-    scope = SHARED if shared else str(holder.path.absolute())
+    scope = SHARED if shared else str(holder.path.absolute())[-_SCOPE_WIDTH:]
     versions = PolicyVersions(engine, scope)
     bell = _bell(settings) if shared else None
     source: Source

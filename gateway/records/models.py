@@ -1,4 +1,4 @@
-"""The tables of records. No prompt and no answer is in them."""
+"""The tables: records, policies, processes. No prompt and no answer is in them."""
 
 from __future__ import annotations
 
@@ -93,6 +93,36 @@ class ShadowRow(Base):
     released_answer: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (Index("ix_shadows_at", "at"),)
+
+
+class PolicyVersionRow(Base):
+    """One version of the policy of one `scope`. `at` is in Unix seconds."""
+
+    __tablename__ = "policy_versions"
+
+    scope: Mapped[str] = mapped_column(String(512), primary_key=True)
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Float)
+    author: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str] = mapped_column(String(2000))
+    origin: Mapped[str] = mapped_column(String(16))
+    changes: Mapped[dict[str, object]] = mapped_column(JSON)
+    text: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_policy_versions_version", "scope", "version"),)
+
+
+class GatewayProcessRow(Base):
+    """One gateway process. `seen` is in Unix seconds by the clock of its host."""
+
+    __tablename__ = "gateway_processes"
+
+    process: Mapped[str] = mapped_column(String(255), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(512))
+    policy: Mapped[str] = mapped_column(String(64))
+    seen: Mapped[float] = mapped_column(Float)
 
 
 class SchemaVersion(Base):

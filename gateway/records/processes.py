@@ -6,28 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Float, String, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.records.models import Base
+from gateway.records.models import GatewayProcessRow
+from gateway.records.schema import insert_or_replace
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 ALIVE_S = 15.0
 """A process that was not heard of for longer is taken for gone."""
-
-
-class GatewayProcessRow(Base):
-    """One gateway process. `seen` is in Unix seconds by the clock of its host."""
-
-    __tablename__ = "gateway_processes"
-
-    process: Mapped[str] = mapped_column(String(255), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(512))
-    policy: Mapped[str] = mapped_column(String(64))
-    seen: Mapped[float] = mapped_column(Float)
+_FORGOTTEN_S = 3600.0
 
 
 class Unseen(Exception):
@@ -53,19 +43,12 @@ class Processes:
 
     async def beat(self, process: str, policy: str) -> None:
         """Say that `process` is alive and serves `policy`; forget those that are long gone."""
-        now = time.time()
-        row = {"scope": self._scope, "policy": policy, "seen": now}
+        row = {"process": process, "scope": self._scope, "policy": policy, "seen": time.time()}
         try:
             async with self._engine.begin() as connection:
-                mine = GatewayProcessRow.process == process
-                await connection.execute(
-                    delete(GatewayProcessRow).where(GatewayProcessRow.seen < now - 240 * ALIVE_S)
-                )
-                found = await connection.execute(update(GatewayProcessRow).where(mine).values(row))
-                if found.rowcount == 0:
-                    await connection.execute(insert(GatewayProcessRow), [row | {"process": process}])
-        except IntegrityError:
-            pass  # a process that was given the same id said so first; the next beat corrects it
+                gone = GatewayProcessRow.seen < time.time() - _FORGOTTEN_S
+                await connection.execute(delete(GatewayProcessRow).where(gone))
+                await connection.execute(insert_or_replace(connection, GatewayProcessRow), [row])
         except (SQLAlchemyError, OSError) as error:
             raise Unseen(type(error).__name__) from error
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.records")
 
-CURRENT: Final = 3
-"""Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows."""
+CURRENT: Final = 4
+"""Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows. 4: policy versions,
+gateway processes."""
 _ONLY: Final = 1
 
 

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from sqlalchemy import JSON, Float, Index, Integer, String, Text, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.errors import HistoryUnavailable
-from gateway.records.models import Base
+from gateway.records.models import PolicyVersionRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Select
@@ -28,25 +27,6 @@ ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 class Superseded(Exception):
     """Somebody else published the next version first."""
-
-
-class PolicyVersionRow(Base):
-    """One version of the policy of one `scope`. `at` is in Unix seconds."""
-
-    __tablename__ = "policy_versions"
-
-    scope: Mapped[str] = mapped_column(String(512), primary_key=True)
-    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    version: Mapped[str] = mapped_column(String(64))
-    digest: Mapped[str] = mapped_column(String(64))
-    at: Mapped[float] = mapped_column(Float)
-    author: Mapped[str] = mapped_column(String(128))
-    reason: Mapped[str] = mapped_column(String(2000))
-    origin: Mapped[str] = mapped_column(String(16))
-    changes: Mapped[dict[str, object]] = mapped_column(JSON)
-    text: Mapped[str] = mapped_column(Text)
-
-    __table_args__ = (Index("ix_policy_versions_version", "scope", "version"),)
 
 
 @dataclass(frozen=True, slots=True)

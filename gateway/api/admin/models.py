@@ -6,8 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-_Author = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
-_Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+# Databases refuse NUL, and a name is one line.
+_Author = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+_Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]+$")]
 
 
 class _Asked(BaseModel):
