@@ -186,6 +186,13 @@ class HistoryUnavailable(GatewayError):
     status = 503
     code = "policy_history_unavailable"
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The versions of the policy cannot be reached ({reason}). What serves goes on serving; "
+            "see that the database answers, then send this again."
+        )
+        self.reason = reason
+
 
 class AttemptError(GatewayError):
     """One target failed; the next step of the plan may still answer."""

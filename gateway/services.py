@@ -127,6 +127,19 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
     return Loaded(config, classifier, holder, authenticator)
 
 
+async def policy_in_force(settings: Settings, holder: PolicyHolder) -> None:
+    """Give `holder` the policy that a gateway would start with, wherever the truth lies; raises `StartupError`."""
+    try:
+        records = SqlRecordStore(settings.records_url, lambda _: None)
+        await records.start()
+    except StoreUnusable as error:
+        raise StartupError([_unusable(error)]) from error
+    try:
+        await assemble(settings, holder, records.engine).source.start()
+    finally:
+        await records.close()
+
+
 def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str = "127.0.0.1") -> Services:
     """Put a gateway process together; raises `StartupError`."""
     metrics = Metrics()

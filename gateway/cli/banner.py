@@ -50,7 +50,7 @@ def _facts(url: str, plan: StartPlan, console_port: int) -> list[tuple[str, str]
     tracing = _tracing()
     return [
         ("API", f"{url}/v1"),
-        ("policy", f"{live.version}  {plan.policy_path}"),
+        ("policy", f"{live.version}  {plan.policy_place}"),
         ("local", ", ".join(plan.models) + "  (loading)" if plan.models else "no local models in the policy"),
         ("LLM", llm + (f"  ({'; '.join(missing)})" if missing else "")),
         ("cache", redis),

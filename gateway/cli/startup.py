@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.services import SHIPPED_POLICY, load_all
+from gateway.services import SHIPPED_POLICY, load_all, policy_in_force
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.metrics import Metrics
 
@@ -27,6 +28,11 @@ class StartPlan:
     """Local models that the policy's targets name, with a path of their own when gateway.yaml gives one."""
 
     @property
+    def policy_place(self) -> str:
+        """Where the policy in force comes from."""
+        return "from the database" if self.settings.policy_source == "database" else str(self.policy_path)
+
+    @property
     def environ(self) -> dict[str, str]:
         """Variables that tell child processes which files the command line named."""
         paths = {"POINTSMAN_POLICY": self.settings.policy, "POINTSMAN_CONFIG": self.settings.config}
@@ -44,6 +50,10 @@ def check(settings: Settings, host: str) -> StartPlan:
     """Load what the processes will load; raises `StartupError` with everything that is wrong."""
     assumed = settings.model_copy(update={"worker_url": settings.worker_url or "unix:///worker.sock"})
     loaded = load_all(assumed, Metrics(), os.environ, host)
+    if (
+        settings.policy_source == "database"
+    ):  # its targets, not those of the file, say which models are needed
+        asyncio.run(policy_in_force(settings, loaded.policy))
     live = loaded.policy.current
     models: dict[str, str | None] = {}
     for target in live.policy.targets.values():

@@ -50,7 +50,8 @@ class DatabaseSource:
                     await self._versions.append(entry(None, seed, _SEED))
             await self.refresh()
         except HistoryUnavailable as error:
-            raise StartupError([Finding("error", "environment", 1, 1, error.message)]) from error
+            reason = f"the policy is in the database, which cannot be reached: {error.reason}"
+            raise StartupError([Finding("error", "environment", 1, 1, reason)]) from error
         if self._holder.refused:
             raise StartupError(self._holder.refused)
         if self._holder.current.digest != seed.digest:
@@ -102,7 +103,11 @@ class DatabaseSource:
                 await self.refresh()
             except HistoryUnavailable as error:
                 if reachable:
-                    log.warning("policy %s keeps serving: %s", self._holder.current.version, error.message)
+                    log.warning(
+                        "policy %s keeps serving, newer ones cannot be reached: %s",
+                        self._holder.current.version,
+                        error.reason,
+                    )
                 reachable = False
             else:
                 reachable = True

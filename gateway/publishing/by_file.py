@@ -119,7 +119,7 @@ class FileSource:
                     await self._versions.append(entry(newest, live, signature))
                 newest = await self._versions.newest()
         except HistoryUnavailable as error:
-            log.warning("policy %s is in force and not in the history yet: %s", live.version, error.message)
+            log.warning("policy %s is in force and not in the history yet: %s", live.version, error.reason)
             return False
         self._recorded = live.digest
         return True

@@ -108,8 +108,4 @@ def _version(row: Row[tuple[object, ...]]) -> PolicyVersion:
 
 
 def _unavailable(error: Exception) -> HistoryUnavailable:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return HistoryUnavailable(
-        f"The versions of the policy cannot be reached ({reason}). What serves goes on serving; "
-        "see that the database answers, then send this again."
-    )
+    return HistoryUnavailable(str(getattr(error, "orig", None) or error).splitlines()[0])

@@ -101,6 +101,10 @@ def expect_success(answer: Answer, file: str = "policy") -> None:
         stop("nothing was published; what serves goes on serving", EXIT_FINDINGS)
     if answer.status == 412:
         _show_what_came_between(answer.error)
+    if answer.error.get("code") == "unknown_policy_version":
+        stop(
+            "no policy of this version was ever in force there; `pointsman policy versions` lists those that were"
+        )
     stop(str(answer.error.get("message") or f"the gateway answered {answer.status}"))
 
 

@@ -31,7 +31,7 @@ def publish(
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         admin.stop(f"{file} cannot be read: {(why or 'failed').lower()}", 2)
     gateway = Admin.at(url)
     expected = f'"{base.strip(chr(34))}"' if base else _in_force(gateway)
