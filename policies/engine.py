@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.conditions import Condition, compile_when, explain, first_failure, matcher
-from policies.decision import CachePlan, Considered, Decision, Plan
-from policies.model import AUTO, OnMissing, PlanSpec
+from policies.conditions import Condition, Probe, compile_when, explain, first_failure, matcher, probes_of
+from policies.decision import CachePlan, Considered, Decision, Plan, Skipped
+from policies.eligibility import Forbidden
+from policies.model import AUTO, PlanSpec
 from policies.patterns import glob_matcher
-from policies.planning import Forbidden, build_plan
+from policies.planning import CompiledPlan, build_plan, compile_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from policies.facts import Facts
-    from policies.model import Match, Policy, Target, When
+    from policies.model import Match, Policy, Rule, Target, When
 
 REQUESTED_MODEL = "requested-model"
 ALIAS = "alias"
@@ -34,8 +35,10 @@ class CompiledRule:
     id: str
     position: int
     conditions: tuple[Condition, ...]
-    plan: PlanSpec
-    forbids: bool
+    probes: tuple[Probe, ...]
+    """The conditions without their words."""
+    plan: CompiledPlan
+    forbids: Forbidden | None
     models: Callable[[str], bool] | None
     """Matches the models that the rule names outside of `not`; None if it names none."""
 
@@ -52,6 +55,10 @@ class CompiledPolicy:
     policy: Policy
     rules: tuple[CompiledRule, ...]
     forbidding: tuple[CompiledRule, ...]
+    default: CompiledPlan
+    default_forbids: Forbidden | None
+    direct: Mapping[tuple[str, str], CompiledPlan]
+    """`requested-model` or `alias`, and a target -> the plan of that target alone."""
     aliases: tuple[tuple[Callable[[str], bool], str], ...]
     specialists: Mapping[str, str]
     """Model name of a specialist -> its target."""
@@ -83,25 +90,45 @@ class CompiledPolicy:
 
 def compile_policy(policy: Policy, version: str) -> CompiledPolicy:
     """Compile a policy that `validate` found no error in; `version` is recorded with every decision."""
-    rules = tuple(
-        CompiledRule(
-            id=rule.id,
-            position=position,
-            conditions=compile_when(rule.when),
-            plan=rule.then,
-            forbids=bool(rule.then.forbid),
-            models=matcher(models) if (models := tuple(named_models(rule.when))) else None,
-        )
-        for position, rule in enumerate(policy.rules)
-    )
+    rules = tuple(_compile_rule(policy, rule, position) for position, rule in enumerate(policy.rules))
     return CompiledPolicy(
         version=version,
         policy=policy,
         rules=rules,
-        forbidding=tuple(rule for rule in rules if rule.forbids),
+        forbidding=tuple(rule for rule in rules if rule.forbids is not None),
+        default=compile_plan(policy, policy.default, DEFAULT),
+        default_forbids=_forbidden(policy.default, DEFAULT),
+        direct=dict(_direct_plans(policy)),
         aliases=tuple((glob_matcher((glob,)), name) for glob, name in policy.aliases.items()),
         specialists={t.model: name for name, t in reversed(policy.targets.items()) if t.kind == "specialist"},
     )
+
+
+def _compile_rule(policy: Policy, rule: Rule, position: int) -> CompiledRule:
+    conditions = compile_when(rule.when)
+    models = tuple(named_models(rule.when))
+    return CompiledRule(
+        id=rule.id,
+        position=position,
+        conditions=conditions,
+        probes=probes_of(conditions),
+        plan=compile_plan(policy, rule.then, rule.id),
+        forbids=_forbidden(rule.then, rule.id),
+        models=matcher(models) if models else None,
+    )
+
+
+def _forbidden(spec: PlanSpec, rule: str) -> Forbidden | None:
+    return Forbidden(rule, spec.forbid) if spec.forbid else None
+
+
+def _direct_plans(policy: Policy) -> Iterator[tuple[tuple[str, str], CompiledPlan]]:
+    """A client that names a target gets it or an error; an alias is the policy's own word, and open to experiments."""
+    for name in policy.targets:
+        asked = PlanSpec.model_construct(steps=(name,), on_missing_upstream="fail")
+        meant = PlanSpec.model_construct(steps=(name,))
+        yield (REQUESTED_MODEL, name), compile_plan(policy, asked, REQUESTED_MODEL, experiments=False)
+        yield (ALIAS, name), compile_plan(policy, meant, ALIAS)
 
 
 def decide(compiled: CompiledPolicy, facts: Facts, *, explained: bool = True) -> Decision:
@@ -140,25 +167,34 @@ class _Trail:
         self.forbidden: list[Forbidden] = []
 
     def first_match(self, rules: Iterable[CompiledRule]) -> CompiledRule | None:
-        for rule in rules:
-            if self.matches(rule):
+        """The first rule that matches."""
+        if self.explained:
+            return next((rule for rule in rules if self.matches(rule)), None)
+        facts = self.facts
+        for rule in rules:  # as `matches`, without a call for each of hundreds of rules
+            for read, holds in rule.probes:
+                if not holds(read(facts)):
+                    break
+            else:
+                self.note(rule)
                 return rule
         return None
 
     def matches(self, rule: CompiledRule) -> bool:
-        failure = first_failure(rule.conditions, self.facts)
+        """Whether the rule matches; if so, what it forbids is noted."""
+        failure = first_failure(rule.probes, self.facts)
         if self.explained:
             checks = explain(rule.conditions, self.facts, failure)
             self.considered.append(Considered(rule.id, failure < 0, checks))
         if failure >= 0:
             return False
-        if rule.forbids:
-            self.forbidden.append(Forbidden(rule.id, rule.plan.forbid))
+        self.note(rule)
         return True
 
-    def forbid_default(self, spec: PlanSpec) -> None:
-        if spec.forbid:
-            self.forbidden.append(Forbidden(DEFAULT, spec.forbid))
+    def note(self, rule: CompiledRule) -> None:
+        """Remember what a matching rule forbids."""
+        if rule.forbids is not None:
+            self.forbidden.append(rule.forbids)
 
 
 def _routed(compiled: CompiledPolicy, trail: _Trail, *, named: bool) -> Decision:
@@ -167,35 +203,38 @@ def _routed(compiled: CompiledPolicy, trail: _Trail, *, named: bool) -> Decision
     candidates = [rule for rule in compiled.rules if rule.names(name)] if named else compiled.rules
     winner = trail.first_match(candidates)
     if winner is None and named:
-        return _decision(compiled, trail, UNKNOWN_MODEL, Plan((), CachePlan(exact=False)))
+        plan = Plan((), CachePlan(exact=False))
+        return Decision(compiled.version, UNKNOWN_MODEL, plan, tuple(trail.considered))
     if winner is None:
-        trail.forbid_default(compiled.policy.default)
-        return _planned(compiled, trail, DEFAULT, compiled.policy.default)
+        if compiled.default_forbids is not None:
+            trail.forbidden.append(compiled.default_forbids)
+        return _decision(compiled, trail, DEFAULT, compiled.default)
     for rule in compiled.forbidding:
         if rule.position > winner.position or (named and not rule.names(name)):
             trail.matches(rule)
-    return _planned(compiled, trail, winner.id, winner.plan)
+    return _decision(compiled, trail, winner.id, winner.plan)
 
 
 def _direct(compiled: CompiledPolicy, trail: _Trail, rule: str, target: str) -> Decision:
     """A plan of one target that no rule chose; what rules forbid still holds."""
-    default = compiled.policy.default
     # Whether the default applies depends on every rule, not only on those that forbid something.
-    matched = [trail.matches(other) for other in (compiled.rules if default.forbid else compiled.forbidding)]
-    if not any(matched):
-        trail.forbid_default(default)
-    missing: OnMissing | None = "fail" if rule == REQUESTED_MODEL else None
-    spec = PlanSpec.model_construct(steps=(target,), on_missing_upstream=missing)
-    return _planned(compiled, trail, rule, spec)
-
-
-def _planned(compiled: CompiledPolicy, trail: _Trail, rule: str, spec: PlanSpec) -> Decision:
-    plan = build_plan(compiled.policy, spec, trail.facts, tuple(trail.forbidden))
+    ban = compiled.default_forbids
+    matched = [trail.matches(other) for other in (compiled.rules if ban is not None else compiled.forbidding)]
+    if ban is not None and not any(matched):
+        trail.forbidden.append(ban)
+    plan = compiled.direct.get((rule, target))
+    if plan is None:  # an alias to a target that is not there, compiled against the findings of `validate`
+        missing = Skipped(target, "the policy has no such target", "incapable")
+        return Decision(compiled.version, rule, Plan((), CachePlan(), (missing,)), tuple(trail.considered))
     return _decision(compiled, trail, rule, plan)
 
 
-def _decision(compiled: CompiledPolicy, trail: _Trail, rule: str, plan: Plan) -> Decision:
-    return Decision(compiled.version, rule, plan, tuple(trail.considered))
+def _decision(compiled: CompiledPolicy, trail: _Trail, rule: str, asked: CompiledPlan) -> Decision:
+    plan, drawn = build_plan(compiled.policy, asked, trail.facts, tuple(trail.forbidden))
+    considered = tuple(trail.considered)
+    if drawn is None:
+        return Decision(compiled.version, rule, plan, considered)
+    return Decision(compiled.version, rule, plan, considered, drawn.propensity, drawn.experiment, drawn.arm)
 
 
 def named_models(when: When) -> Iterable[Match]:

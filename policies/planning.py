@@ -1,106 +1,128 @@
-"""Turns the plan a rule asks for into steps that can run for this request, and says what was left out."""
+"""Turns the plan a rule asks for into what can run for this request, and says what was left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.decision import CachePlan, Plan, Skipped, Step
+from policies.choosing import chosen_first, success
+from policies.decision import CachePlan, Hedge, Plan, Shadow, Skipped, Stage, Step
+from policies.drawing import Drawn, concerns, draw, is_drawn, uniform
+from policies.eligibility import Eligibility, Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from policies.facts import Facts
-    from policies.model import PlanSpec, Policy, Target
+    from policies.model import Experiment, PlanSpec, Policy
 
 MISSING_UPSTREAM = "missing-upstream"
 """`Plan.degraded` when a local model stands in for an upstream that is not there."""
 
-_CAPABILITY_OF_MODALITY = {"image": "vision", "audio": "audio"}
-_CAPABILITY_WORDS = {"tools": "tools", "json_schema": "JSON schemas", "vision": "images", "audio": "audio"}
-
 
 @dataclass(frozen=True, slots=True)
-class Forbidden:
-    """Targets that a matching rule rules out, by kind or by name."""
+class CompiledPlan:
+    """A plan with everything made that does not depend on the request."""
 
-    rule: str
+    salt: str
+    """Names the plan where it draws by itself: the id of its rule."""
+    spec: PlanSpec
     names: tuple[str, ...]
+    """What `steps` or `among` name, each once."""
+    steps: Mapping[str, Step]
+    """Every target of the policy as a step of this plan."""
+    cache: CachePlan
+    experiments: tuple[Experiment, ...]
+    """Those that may concern this plan."""
 
 
-def build_plan(policy: Policy, spec: PlanSpec, facts: Facts, forbidden: tuple[Forbidden, ...]) -> Plan:
-    """The usable steps of `spec` in order; what is forbidden, incapable, too costly or missing is skipped.
-
-    If that leaves no step because upstreams are missing, and the plan (or else the policy) says
-    `on_missing_upstream: degrade`, the local target most likely to succeed stands in.
-    """
-    named = spec.steps if spec.steps is not None else spec.among or ()
-    skipped: list[Skipped] = []
-    usable: list[str] = []
-    for name in dict.fromkeys(named):
-        if (reason := _obstacle(name, policy.targets.get(name), facts, forbidden)) is None:
-            usable.append(name)
-        else:
-            skipped.append(reason)
-    cache = CachePlan(spec.cache.exact, spec.cache.ttl_s, spec.cache.sampled)
-    if _lacks_upstream(policy, spec, facts, usable, skipped):
-        stand_in = _stand_in(policy, spec, facts, forbidden)
-        if stand_in is None:
-            return Plan((), cache, (*skipped, *_too_weak(usable, facts)))
-        step = _step(policy.targets[stand_in], stand_in, spec, accept=None)
-        return Plan((step,), cache, tuple(skipped), MISSING_UPSTREAM)
-    accept = spec.accept.confidence if spec.accept is not None else None
-    ordered = usable if spec.steps is not None else _chosen_first(spec, facts, usable)
-    return Plan(
-        tuple([_step(policy.targets[n], n, spec, accept=accept) for n in ordered]), cache, tuple(skipped)
+def compile_plan(policy: Policy, spec: PlanSpec, rule: str, *, experiments: bool = True) -> CompiledPlan:
+    """Prepare `spec`, the plan of `rule`; without `experiments` nothing is drawn."""
+    return CompiledPlan(
+        salt=f"shadow {rule}",
+        spec=spec,
+        names=tuple(dict.fromkeys(spec.steps or spec.among or ())),
+        steps={name: _step(policy, spec, name) for name in policy.targets},
+        cache=CachePlan(spec.cache.exact, spec.cache.ttl_s, spec.cache.sampled),
+        experiments=policy.experiments if experiments else (),
     )
 
 
-def _obstacle(
-    name: str, target: Target | None, facts: Facts, forbidden: tuple[Forbidden, ...], *, offers: bool = True
-) -> Skipped | None:
-    """Why this target cannot take the request, lasting reasons before passing ones; None if it can."""
-    if target is None:  # only where a policy was compiled against the findings of `validate`
-        return Skipped(name, "the policy has no such target", "incapable")
-    for ban in forbidden:
-        if name in ban.names or target.kind in ban.names:
-            return Skipped(name, f"forbidden by rule `{ban.rule}`", "forbidden")
-    if (lack := _incapable(target, facts, offers=offers)) is not None:
-        return Skipped(name, lack, "incapable")
-    cost = facts.cost_usd.get(name)
-    if target.max_cost_usd is not None and cost is not None and cost > target.max_cost_usd:
-        return Skipped(name, f"expected to cost ${cost:.4g}, above ${target.max_cost_usd:.4g}", "too_costly")
-    if name in facts.unavailable:
-        return Skipped(name, facts.unavailable[name], "unavailable")
-    return None
+def build_plan(
+    policy: Policy, plan: CompiledPlan, facts: Facts, forbidden: tuple[Forbidden, ...]
+) -> tuple[Plan, Drawn | None]:
+    """What can run, in order, and the draw behind it; what is forbidden, incapable, too dear or missing is skipped.
+
+    If that leaves nothing because upstreams are missing, and the plan (or else the policy) says
+    `on_missing_upstream: degrade`, the local target most likely to succeed stands in.
+    """
+    spec = plan.spec
+    eligibility = Eligibility(policy.targets, facts, forbidden, spec.budget)
+    skipped: list[Skipped] = []
+    usable: list[str] = []
+    for name in plan.names:
+        if (reason := eligibility.obstacle(name)) is None:
+            usable.append(name)
+        else:
+            skipped.append(reason)
+    chain = _chain(plan, eligibility, skipped) if spec.chain is not None else ()
+    if not chain and skipped and _lacks_upstream(policy, spec, facts, usable, skipped):
+        return _degraded(policy, plan, facts, forbidden, usable, skipped), None
+    order = usable if spec.choose is None else chosen_first(spec, facts, usable)
+    if not plan.experiments and spec.hedge is None and spec.shadow is None:
+        return Plan(tuple([plan.steps[n] for n in order]), plan.cache, tuple(skipped), chain=chain), None
+    drawn = draw(plan.experiments, order, facts, eligibility.allows)
+    # An answer that an experiment brought about is not kept: it would be given to those outside of it.
+    cache = plan.cache if drawn.arm in (None, "control") else CachePlan(exact=False)
+    steps = tuple([plan.steps[name] for name in drawn.order])
+    bare = Plan(steps, cache, tuple(skipped), chain=chain)
+    hedge, shadows = _hedge(spec, bare, facts), _shadows(plan, bare, eligibility)
+    return Plan(steps, cache, tuple(skipped), None, chain, hedge, shadows), drawn
 
 
-def _incapable(target: Target, facts: Facts, *, offers: bool) -> str | None:
-    for capability in _needs(facts, offers=offers):
-        if not _supports(target, capability):
-            return f"does not support {_CAPABILITY_WORDS.get(capability, capability)}"
-    if target.context_tokens is not None:
-        needed = facts.tokens + (facts.max_output_tokens or 0)
-        if needed > target.context_tokens:
-            return f"needs {needed} tokens of context and has {target.context_tokens}"
-    return None
+def _chain(plan: CompiledPlan, eligibility: Eligibility, skipped: list[Skipped]) -> tuple[Stage, ...]:
+    """Every stage, or none if one of them cannot run or all together are too dear; adds why to `skipped`."""
+    stages = plan.spec.chain or ()
+    names = dict.fromkeys(stage.target for stage in stages)
+    obstacles = [reason for name in names if (reason := eligibility.obstacle(name)) is not None]
+    budget = plan.spec.budget
+    cost = sum(eligibility.facts.cost_usd.get(stage.target, 0.0) for stage in stages)
+    if not obstacles and budget is not None and cost > budget:
+        words = f"its chain is expected to cost ${cost:.4g}, above ${budget:.4g}"
+        obstacles.append(Skipped(stages[0].target, words, "too_costly"))
+    if obstacles:
+        known = {reason.target for reason in skipped}
+        skipped += [reason for reason in obstacles if reason.target not in known]
+        return ()
+    return tuple([Stage(plan.steps[stage.target], stage.instruction) for stage in stages])
 
 
-def _needs(facts: Facts, *, offers: bool) -> Iterable[str]:
-    """Capabilities the request calls for; without `offers`, tools merely offered do not count."""
-    if facts.tools and offers:
-        yield "tools"
-    if facts.json_schema:
-        yield "json_schema"
-    for modality in sorted(facts.modalities):
-        if modality != "text":
-            yield _CAPABILITY_OF_MODALITY.get(modality, modality)
+def _hedge(spec: PlanSpec, plan: Plan, facts: Facts) -> Hedge | None:
+    """When to start the second step; None without one, and while the first step's latency is not known."""
+    if spec.hedge is None or plan.chain or len(plan.steps) < 2:
+        return None
+    after_s = spec.hedge.after_s
+    if after_s is None and (p95_ms := facts.latency_p95_ms.get(plan.steps[0].target)) is not None:
+        after_s = p95_ms / 1000.0
+    return Hedge(after_s, spec.hedge.spend_share) if after_s is not None else None
 
 
-def _supports(target: Target, capability: str) -> bool:
-    if target.supports is None:
-        return target.kind == "upstream"
-    return capability in target.supports
+def _shadows(plan: CompiledPlan, built: Plan, eligibility: Eligibility) -> tuple[Shadow, ...]:
+    """Who else gets the request: by the plan itself, and by experiments; each target once, never the first one."""
+    facts, spec = eligibility.facts, plan.spec.shadow
+    found: dict[str, Shadow] = {}
+    if spec is not None and uniform(plan.salt, facts.request_id) < spec.share:
+        for name in spec.targets:
+            if eligibility.allows(name):
+                found[name] = Shadow(plan.steps[name], spec.share, spec.keep_answers)
+    order = [step.target for step in built.steps]
+    for experiment in plan.experiments:
+        if experiment.kind == "shadow" and concerns(experiment, order, facts, eligibility.allows):
+            to = experiment.to or ""
+            if to not in found and is_drawn(experiment, facts):
+                found[to] = Shadow(plan.steps[to], experiment.share, experiment=experiment.id)
+    first = built.first
+    return tuple([shadow for name, shadow in found.items() if first is not None and name != first])
 
 
 def _lacks_upstream(
@@ -108,7 +130,7 @@ def _lacks_upstream(
 ) -> bool:
     """Whether a missing upstream leaves nothing that does what the plan asks.
 
-    Ordered steps: nothing is usable. `cheapest`: no usable target reaches `success`.
+    Ordered steps: nothing is usable. `cheapest` and `fastest`: no usable target reaches `success`.
     `best`: a missing upstream would do better than every usable target.
     A choice with an upstream still in it is never called lacking: the best of what is left answers.
     """
@@ -117,59 +139,47 @@ def _lacks_upstream(
     ]
     if not missing or any(policy.targets[name].kind == "upstream" for name in usable):
         return False
-    best = max((_success(facts, name) for name in usable), default=-1.0)
-    if spec.choose == "cheapest":
+    best = max((success(facts, name) for name in usable), default=-1.0)
+    if spec.choose in ("cheapest", "fastest"):
         return best < (spec.success or 0.0)
     if spec.choose == "best":
-        return best < max(_success(facts, name) for name in missing)
+        return best < max(success(facts, name) for name in missing)
     return not usable
 
 
-def _stand_in(policy: Policy, spec: PlanSpec, facts: Facts, forbidden: tuple[Forbidden, ...]) -> str | None:
-    """The best usable local target if the policy degrades; it may ignore tools that are merely offered."""
-    if (spec.on_missing_upstream or policy.on_missing_upstream) != "degrade":
-        return None
-    able = [
-        name
-        for name, target in policy.targets.items()
-        if target.kind == "local" and _obstacle(name, target, facts, forbidden, offers=False) is None
-    ]
-    return max(able, key=lambda name: _success(facts, name), default=None)
+def _degraded(
+    policy: Policy,
+    plan: CompiledPlan,
+    facts: Facts,
+    forbidden: tuple[Forbidden, ...],
+    usable: list[str],
+    skipped: list[Skipped],
+) -> Plan:
+    """The best usable local target if the policy degrades, which may ignore tools merely offered; else no steps."""
+    able: list[str] = []
+    if (plan.spec.on_missing_upstream or policy.on_missing_upstream) == "degrade":
+        eligibility = Eligibility(policy.targets, facts, forbidden, plan.spec.budget, offers=False)
+        able = [n for n, t in policy.targets.items() if t.kind == "local" and eligibility.allows(n)]
+    if not able:
+        return Plan((), plan.cache, (*skipped, *(_too_weak(name, facts) for name in usable)))
+    step = plan.steps[max(able, key=lambda name: success(facts, name))]
+    return Plan((_unheld(step),), plan.cache, tuple(skipped), MISSING_UPSTREAM)
 
 
-def _chosen_first(spec: PlanSpec, facts: Facts, usable: list[str]) -> list[str]:
-    """The chosen target, then its fallbacks.
-
-    `best`: by falling success. `cheapest`: the cheapest of those that reach `success` (unknown cost counts
-    as highest), then the others that reach it by rising success (the next step up first), then those that
-    do not by falling success; if none reaches it, the most likely to succeed comes first.
-    Ties keep the order of `among`. A success that is not known counts as 0.
-    """
-    by_success = sorted(usable, key=lambda name: -_success(facts, name))
-    if spec.choose == "best":
-        return by_success
-    threshold = spec.success or 0.0
-    strong = [name for name in usable if _success(facts, name) >= threshold]
-    if not strong:
-        return by_success
-    chosen = min(strong, key=lambda name: (facts.cost_usd.get(name, float("inf")), -_success(facts, name)))
-    others = sorted((n for n in strong if n != chosen), key=lambda name: _success(facts, name))
-    return [chosen, *others, *(name for name in by_success if name not in strong)]
+def _too_weak(name: str, facts: Facts) -> Skipped:
+    words = f"likely to answer well with probability {success(facts, name):.3g} only"
+    return Skipped(name, words, "too_weak")
 
 
-def _success(facts: Facts, name: str) -> float:
-    return facts.success.get(name, 0.0)
+def _unheld(step: Step) -> Step:
+    """The step without `accept`: there is nobody to pass a doubtful answer on to."""
+    return Step(step.target, step.kind, step.model, None, step.timeout_s, step.retries)
 
 
-def _too_weak(usable: list[str], facts: Facts) -> list[Skipped]:
-    return [
-        Skipped(name, f"likely to answer well with probability {_success(facts, name):.3g} only", "too_weak")
-        for name in usable
-    ]
-
-
-def _step(target: Target, name: str, spec: PlanSpec, *, accept: float | None) -> Step:
-    """One step. Only local models report a confidence, so only they are held to `accept`."""
+def _step(policy: Policy, spec: PlanSpec, name: str) -> Step:
+    """A target as a step. Only local models report a confidence, so only they are held to `accept`."""
+    target = policy.targets[name]
+    accept = spec.accept.confidence if spec.accept is not None else None
     return Step(
         target=name,
         kind=target.kind,

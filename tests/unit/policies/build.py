@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.conditions import compile_when, explain, first_failure
+from policies.conditions import compile_when, explain, first_failure, probes_of
 from policies.model import When
 from policies.store import Loaded, Refused, loads
 
@@ -35,10 +35,10 @@ def findings(text: str | bytes) -> list[str]:
 def checks(when: dict, facts) -> list[tuple[str, str, str, bool]]:
     """The checks of one condition as plain tuples."""
     conditions = compile_when(When.model_validate(when))
-    failure = first_failure(conditions, facts)
+    failure = first_failure(probes_of(conditions), facts)
     return [(c.fact, c.expected, c.actual, c.passed) for c in explain(conditions, facts, failure)]
 
 
 def holds(when: dict, facts) -> bool:
     """Whether a condition holds."""
-    return first_failure(compile_when(When.model_validate(when)), facts) < 0
+    return first_failure(probes_of(compile_when(When.model_validate(when))), facts) < 0

@@ -1,0 +1,98 @@
+"""Whether a target may and can take a request: forbidden, incapable, too dear or not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.decision import Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from policies.facts import Facts
+    from policies.model import Target
+
+_CAPABILITY_OF_MODALITY = {"image": "vision", "audio": "audio"}
+_CAPABILITY_WORDS = {"tools": "tools", "json_schema": "JSON schemas", "vision": "images", "audio": "audio"}
+_TEXT_ONLY = frozenset({"text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Targets that a matching rule rules out, by kind or by name."""
+
+    rule: str
+    names: tuple[str, ...]
+
+
+class Eligibility:
+    """Answers for one request which targets may take it. Everything that a plan runs has passed `obstacle`."""
+
+    __slots__ = ("budget", "facts", "forbidden", "needs", "targets")
+
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        facts: Facts,
+        forbidden: tuple[Forbidden, ...],
+        budget: float | None,
+        *,
+        offers: bool = True,
+    ) -> None:
+        """`budget` is the plan's; without `offers`, tools that are merely offered do not count."""
+        self.targets = targets
+        self.facts = facts
+        self.forbidden = forbidden
+        self.budget = budget
+        self.needs = tuple(_needs(facts, offers=offers))
+
+    def obstacle(self, name: str) -> Skipped | None:
+        """Why this target cannot take the request, lasting reasons before passing ones; None if it can."""
+        target = self.targets.get(name)
+        if target is None:  # only where a policy was compiled against the findings of `validate`
+            return Skipped(name, "the policy has no such target", "incapable")
+        for ban in self.forbidden:
+            if name in ban.names or target.kind in ban.names:
+                return Skipped(name, f"forbidden by rule `{ban.rule}`", "forbidden")
+        if (lack := self._incapable(target)) is not None:
+            return Skipped(name, lack, "incapable")
+        if (cost := self.facts.cost_usd.get(name)) is not None:
+            for cap in (target.max_cost_usd, self.budget):
+                if cap is not None and cost > cap:
+                    return Skipped(name, f"expected to cost ${cost:.4g}, above ${cap:.4g}", "too_costly")
+        if name in self.facts.unavailable:
+            return Skipped(name, self.facts.unavailable[name], "unavailable")
+        return None
+
+    def allows(self, name: str) -> bool:
+        """Whether nothing keeps the target from taking the request."""
+        return self.obstacle(name) is None
+
+    def _incapable(self, target: Target) -> str | None:
+        for capability in self.needs:
+            if not _supports(target, capability):
+                return f"does not support {_CAPABILITY_WORDS.get(capability, capability)}"
+        if target.context_tokens is not None:
+            needed = self.facts.tokens + (self.facts.max_output_tokens or 0)
+            if needed > target.context_tokens:
+                return f"needs {needed} tokens of context and has {target.context_tokens}"
+        return None
+
+
+def _needs(facts: Facts, *, offers: bool) -> Iterable[str]:
+    """Capabilities the request calls for."""
+    if facts.tools and offers:
+        yield "tools"
+    if facts.json_schema:
+        yield "json_schema"
+    if facts.modalities != _TEXT_ONLY:
+        for modality in sorted(facts.modalities):
+            if modality != "text":
+                yield _CAPABILITY_OF_MODALITY.get(modality, modality)
+
+
+def _supports(target: Target, capability: str) -> bool:
+    if target.supports is None:
+        return target.kind == "upstream"
+    return capability in target.supports
