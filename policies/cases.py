@@ -72,14 +72,27 @@ def case_findings(results: Sequence[CaseResult], source: str) -> list[Finding]:
 
 
 def _failures(expect: Expect, decision: Decision) -> list[str]:
-    steps = [step.target for step in decision.plan.steps]
+    first = decision.plan.first
+    recipients = [step.target for step in decision.plan.recipients]
     failures = []
     if expect.rule is not None and decision.rule != expect.rule:
         failures.append(f"expected rule {quote(expect.rule)}, got {quote(decision.rule)}")
-    if expect.target is not None and expect.target not in steps[:1]:
-        got = quote(steps[0]) if steps else "no usable target"
+    if expect.target is not None and expect.target != first:
+        got = quote(first) if first is not None else "no usable target"
         failures.append(f"expected target {quote(expect.target)}, got {got}")
-    if expect.forbidden_target is not None and expect.forbidden_target in steps:
-        place = steps.index(expect.forbidden_target) + 1
-        failures.append(f"forbidden target {quote(expect.forbidden_target)} is step {place} of the plan")
+    if expect.forbidden_target is not None and expect.forbidden_target in recipients:
+        failures.append(
+            f"forbidden target {quote(expect.forbidden_target)} {_part(expect.forbidden_target, decision)}"
+        )
     return failures
+
+
+def _part(target: str, decision: Decision) -> str:
+    """What a target that the plan has is in it."""
+    steps = [step.target for step in decision.plan.steps]
+    if target in steps:
+        return f"is step {steps.index(target) + 1} of the plan"
+    stages = [stage.step.target for stage in decision.plan.chain]
+    if target in stages:
+        return f"is stage {stages.index(target) + 1} of the chain"
+    return "gets the request as a shadow"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from policies.document import Loc
     from policies.model import Policy
 
-_ROOT_KEYS = ("limits", "include", "variables", "experiments")
+_ROOT_KEYS = ("limits", "include", "variables")
 _PLAN_KEYS = ("hedge", "chain", "shadow")
 _EXPERIMENT_KINDS = ("shadow",)
 _EXPERIMENT_KEYS = ("stop_if", "max_usd")

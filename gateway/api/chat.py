@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.auth import Authenticator
     from gateway.pipeline import Pipeline, Reply
     from gateway.types import Call, Delta, Outcome
+    from policies.decision import Decision
 
 _ids = random.Random()  # noqa: S311 an id is no secret; it has to be unique, over processes too
 _JSON = b"application/json"
@@ -140,10 +141,17 @@ def response_headers(outcome: Outcome) -> http.Headers:
         n.HEADER_SAVED: _number(outcome.saved_usd, 9),
         n.HEADER_OVERHEAD: _number(outcome.overhead_ms, 3),
         n.HEADER_TRACE: outcome.trace_id,
+        n.HEADER_EXPERIMENT: _experiment(outcome.decision),
         n.HEADER_DEGRADED: outcome.degraded,
         n.HEADER_REQUEST_ID: outcome.call.request_id,
     }
     return [(name.encode(), _safe(value)) for name, value in values.items() if value]
+
+
+def _experiment(decision: Decision | None) -> str | None:
+    if decision is None or decision.experiment is None:
+        return None
+    return f"{decision.experiment}/{decision.arm}"
 
 
 def _number(value: float | None, digits: int) -> str | None:

@@ -28,7 +28,8 @@ def print_route(
         for check in considered.checks:
             console.print(f"           {_check(check)}")
     if not decision.considered:
-        console.print("  none: the model was asked for by name")
+        none = "the policy has no rules" if decision.rule == "default" else "the model was asked for by name"
+        console.print(f"  none: {none}")
     console.print(f"\n[bold]Decision[/bold]  rule {escape(decision.rule)}, policy {decision.policy_version}")
     _print_plan(console, decision, costs)
 
@@ -51,6 +52,24 @@ def _check(check: Check) -> str:
 
 
 def _print_plan(console: Console, decision: Decision, costs: Mapping[str, float]) -> None:
+    plan = decision.plan
+    if decision.experiment is not None:
+        console.print(
+            f"  experiment {escape(decision.experiment)}: {decision.arm}, "
+            f"drawn with probability {decision.propensity:.4g}"
+        )
+    for number, stage in enumerate(plan.chain, 1):
+        console.print(f"  stage {number}: {escape(stage.step.target)}  [dim]{escape(stage.step.model)}[/dim]")
+    _print_steps(console, decision, costs)
+    if plan.hedge is not None:
+        console.print(f"  hedged: the second step starts as well after {plan.hedge.after_s:g} s")
+    for shadow in plan.shadows:
+        console.print(f"  shadow: {escape(shadow.step.target)} gets the request as well")
+    if plan.first is None:
+        console.print("  [red]no target can answer[/red]")
+
+
+def _print_steps(console: Console, decision: Decision, costs: Mapping[str, float]) -> None:
     for number, step in enumerate(decision.plan.steps, 1):
         cost = costs.get(step.target)
         price = "price unknown" if cost is None else f"expected ${cost:.7f}".rstrip("0")
@@ -60,5 +79,3 @@ def _print_plan(console: Console, decision: Decision, costs: Mapping[str, float]
         console.print(f"  [yellow]skipped[/yellow] {escape(skipped.target)}: {escape(skipped.reason)}")
     if decision.plan.degraded:
         console.print(f"  [yellow]degraded[/yellow]: {escape(decision.plan.degraded)}")
-    if not decision.plan.steps:
-        console.print("  [red]no target can answer[/red]")

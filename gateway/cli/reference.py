@@ -49,6 +49,7 @@ _HEADERS = {
     names.HEADER_SAVED: "What the policy's baseline would have cost more, in USD; absent when unknown.",
     names.HEADER_OVERHEAD: "Milliseconds to the first byte, less the time spent waiting for targets.",
     names.HEADER_TRACE: "Trace id of the request, 32 hex digits.",
+    names.HEADER_EXPERIMENT: "Experiment that the request takes part in and its arm, as `id/arm`; absent otherwise.",
     names.HEADER_DEGRADED: "Why a weaker target stands in for a missing LLM; absent otherwise.",
     names.HEADER_REQUEST_ID: "Id of the request; the key of its record.",
 }

@@ -147,11 +147,10 @@ def _decide_row(row: Json, model: str, loaded: Loaded) -> Json:
     except GatewayError as error:
         return {"id": row.get("id"), "error": error.message}
     signals, decision = _route(call, loaded)
-    first = decision.plan.steps[0].target if decision.plan.steps else None
     return {
         "id": row.get("id"),
         "signals": _signals(signals, loaded.policy.current),
-        "decision": {"rule": decision.rule, "target": first},
+        "decision": {"rule": decision.rule, "target": decision.plan.first},
     }
 
 
@@ -181,12 +180,20 @@ def _explained(signals: Signals, decision: Decision, live: LivePolicy, call: Cal
         "signals": _signals(signals, live),
         "decision": {
             "rule": decision.rule,
-            "target": plan.steps[0].target if plan.steps else None,
+            "target": plan.first,
             "policy": decision.policy_version,
+            "experiment": decision.experiment,
+            "arm": decision.arm,
             "propensity": decision.propensity,
             "steps": [{**asdict(step), "expected_cost_usd": costs.get(step.target)} for step in plan.steps],
+            "chain": [asdict(stage) for stage in plan.chain],
+            "hedge": asdict(plan.hedge) if plan.hedge else None,
+            "shadows": [asdict(shadow) for shadow in plan.shadows],
             "skipped": [asdict(skipped) for skipped in plan.skipped],
             "degraded": plan.degraded,
-            "considered": [asdict(considered) for considered in decision.considered],
+            "considered": [
+                {**considered._asdict(), "checks": [check._asdict() for check in considered.checks]}
+                for considered in decision.considered
+            ],
         },
     }

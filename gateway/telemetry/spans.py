@@ -213,6 +213,9 @@ def _decision(decision: Decision) -> Attributes:
         n.STEPS: decision.plan.targets,
         n.PROPENSITY: decision.propensity,
     }
+    if decision.experiment is not None and decision.arm is not None:
+        found[n.EXPERIMENT] = decision.experiment
+        found[n.ARM] = decision.arm
     if decision.plan.skipped:
         found[n.SKIPPED] = [f"{s.target}: {s.reason}" for s in decision.plan.skipped]
     return found

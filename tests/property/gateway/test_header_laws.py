@@ -13,6 +13,7 @@ from gateway.api.errors import envelope, headers
 from gateway.errors import GatewayError, UpstreamRateLimited
 from gateway.execute.failures import from_status, retry_after
 from gateway.types import Outcome
+from policies.decision import CachePlan, Decision, Plan
 from tests.property.gateway.strategies import law
 from tests.unit.gateway.build import call
 
@@ -63,6 +64,17 @@ def test_numbers_in_headers_are_plain_decimals():
     assert b"x-pointsman-confidence" not in found
     unpriced = dict(response_headers(Outcome(call(), "ok", "miss", counterfactual_usd=0.25)))
     assert not {b"x-pointsman-cost-usd", b"x-pointsman-saved-usd"} & unpriced.keys()
+
+
+def test_an_experiment_is_named_with_its_arm():
+    """Whoever reads the answer sees that it was drawn; without an experiment there is no such header."""
+    decision = Decision("v", "default", Plan((), CachePlan()), (), 0.05, "try-small-v2", "treatment")
+    found = dict(response_headers(Outcome(call(), "ok", "miss", decision=decision)))
+    assert found[b"x-pointsman-experiment"] == b"try-small-v2/treatment"
+    plain = Decision("v", "default", Plan((), CachePlan()), ())
+    assert b"x-pointsman-experiment" not in dict(
+        response_headers(Outcome(call(), "ok", "miss", decision=plain))
+    )
 
 
 @law

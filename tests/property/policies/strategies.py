@@ -36,6 +36,9 @@ facts = st.builds(
     Facts,
     model=st.one_of(st.sampled_from(MODELS), st.text(max_size=5)),
     tenant=st.sampled_from(["default", "acme", "acme-eu"]),
+    key=st.sampled_from(["", "k1", "\ud800"]),
+    request_id=st.sampled_from(["", *(f"r{n}" for n in range(40))]),
+    session=st.sampled_from(["", "s1", "s2"]),
     metadata=st.dictionaries(st.sampled_from(["team", "x"]), st.text(max_size=4), max_size=2),
     headers=st.dictionaries(st.sampled_from(["x-app"]), st.text(max_size=4), max_size=1),
     stream=st.booleans(),
@@ -52,6 +55,10 @@ facts = st.builds(
     success=some(number),
     cost_usd=some(number),
     unavailable=some(st.just("set `KEY`")),
+    latency_p95_ms=some(number),
+    shadow_usd=st.sampled_from([0.0, 1.0, float("inf")]),
+    shadow_s=st.sampled_from([0.0, 0.1]),
+    ended=st.frozensets(st.sampled_from(["e0", "e1"])),
 )
 
 ranges = st.dictionaries(
@@ -88,19 +95,44 @@ _limits = {
     "forbid": st.lists(st.sampled_from(KINDS + NAMES), max_size=2),
     "accept": st.fixed_dictionaries({"confidence": probability}),
     "on_missing_upstream": st.sampled_from(["fail", "degrade"]),
+    "budget": probability,
+    "hedge": st.fixed_dictionaries({}, optional={"after_s": st.just(0.5)}),
+    "shadow": st.fixed_dictionaries(
+        {"targets": _targets}, optional={"share": probability, "keep_answers": st.booleans()}
+    ),
 }
+_stages = st.lists(
+    st.fixed_dictionaries({"target": st.sampled_from(NAMES), "instruction": st.just("{request} {answer}")}),
+    min_size=2,
+    max_size=3,
+)
 plans = st.one_of(
     st.fixed_dictionaries({"steps": _targets}, optional=_limits),
+    st.fixed_dictionaries({"chain": _stages}, optional={"steps": _targets, **_limits}),
     st.fixed_dictionaries(
-        {"choose": st.just("cheapest"), "success": probability, "among": _targets}, optional=_limits
+        {"choose": st.sampled_from(["cheapest", "fastest"]), "success": probability, "among": _targets},
+        optional=_limits,
     ),
     st.fixed_dictionaries({"choose": st.just("best"), "among": _targets}, optional=_limits),
 )
+_pairs = st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True)
+
+
+@st.composite
+def experiments(draw) -> dict:
+    """An experiment over `TARGETS`, without its id."""
+    kind = draw(st.sampled_from(["canary", "ab", "shadow", "explore"]))
+    found = {"kind": kind, "share": draw(probability)}
+    if kind != "explore":
+        found["from"], found["to"] = draw(_pairs)
+    if kind in ("canary", "ab"):
+        found["sticky"] = draw(st.sampled_from(["key", "session", "tenant", "request"]))
+    return found
 
 
 @st.composite
 def policies(draw) -> Policy:
-    """A policy of up to six rules over `TARGETS`."""
+    """A policy of up to six rules and three experiments over `TARGETS`."""
     rules = draw(st.lists(st.fixed_dictionaries({"when": conditions, "then": plans}), max_size=6))
     aliases = st.dictionaries(
         st.sampled_from(["gpt-*", "claude", "*"]), st.sampled_from(["auto", *NAMES]), max_size=2
@@ -113,5 +145,9 @@ def policies(draw) -> Policy:
             "targets": TARGETS,
             "rules": [{"id": f"r{index}", **rule} for index, rule in enumerate(rules)],
             "default": draw(plans),
+            "experiments": [
+                {"id": f"e{index}", **some}
+                for index, some in enumerate(draw(st.lists(experiments(), max_size=3)))
+            ],
         }
     )

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from policies.conditions import compile_when, first_failure, probes_of
-from policies.engine import DEFAULT, UNKNOWN_MODEL, compile_policy, decide
+from policies.engine import ALIAS, DEFAULT, REQUESTED_MODEL, UNKNOWN_MODEL, compile_policy, decide
 from policies.facts import Facts
 from policies.model import Policy, When
 from tests.property.policies.strategies import TARGETS, conditions, facts, law, policies, probability
@@ -48,11 +48,11 @@ def test_first_match_wins(policy, some):
 @law
 @given(policies(), facts)
 def test_forbid_is_never_violated(policy, some):
-    """No step of any plan, however it came about, is forbidden by a rule that matches the request."""
+    """No step, stage, fallback or shadow of any plan, drawn or not, is forbidden by a rule that matches."""
     forbidden = _forbidden(policy, some)
     decision = decide(compile_policy(policy, "v"), some)
     assume(decision.rule != UNKNOWN_MODEL)
-    for step in decision.plan.steps:
+    for step in decision.plan.recipients:
         assert step.target not in forbidden
         assert step.kind not in forbidden
 
@@ -60,11 +60,15 @@ def test_forbid_is_never_violated(policy, some):
 @law
 @given(policies(), facts)
 def test_steps_can_be_run(policy, some):
-    """Every step is a known target that is available, affordable and named once."""
-    plan = decide(compile_policy(policy, "v"), some).plan
+    """Whatever gets the request is a known target that is available and affordable; steps are named once."""
+    decision = decide(compile_policy(policy, "v"), some)
+    plan = decision.plan
     names = [step.target for step in plan.steps]
     assert len(set(names)) == len(names)
-    for step in plan.steps:
+    spec = next((rule.then for rule in policy.rules if rule.id == decision.rule), policy.default)
+    for step in plan.recipients:
+        if decision.rule not in (ALIAS, REQUESTED_MODEL) and spec.budget is not None:
+            assert not some.cost_usd.get(step.target, 0) > spec.budget
         assert step.target in TARGETS
         assert step.target not in some.unavailable
         cap = policy.targets[step.target].max_cost_usd
@@ -79,8 +83,10 @@ def test_every_named_target_is_used_or_explained(policy, some):
     plan = decision.plan
     assume(plan.degraded is None)
     spec = next((rule.then for rule in policy.rules if rule.id == decision.rule), policy.default)
-    accounted = [step.target for step in plan.steps] + [skip.target for skip in plan.skipped]
-    assert sorted(accounted) == sorted(set(spec.steps or spec.among or ()))
+    accounted = {step.target for step in plan.steps} | {skip.target for skip in plan.skipped}
+    named = set(spec.steps or spec.among or ())
+    assert named <= accounted
+    assert accounted - named <= {e.to for e in policy.experiments} | {s.target for s in spec.chain or ()}
 
 
 @law

@@ -200,3 +200,33 @@ def test_incapable_upstream_is_not_a_missing_one():
     plan = decide(loaded(rest, targets=targets).compiled, Facts(tools=True, unavailable=NO_KEY)).plan
     assert (plan.steps, plan.degraded) == ((), None)
     assert [s.cause for s in plan.skipped] == ["incapable"]
+
+
+def test_fastest_that_is_good_enough_comes_first():
+    """Of those that reach the success asked for, the one with the least latency; unknown counts as slowest."""
+    facts = Facts(
+        success={"small": 0.3, "tiny": 0.9, "mid": 0.85, "large": 0.95},
+        latency_p95_ms={"small": 5.0, "mid": 300.0, "large": 900.0},
+    )
+    rest = "default: {choose: fastest, success: 0.8, among: [small, tiny, large, mid]}"
+    assert _targets(_plan(rest, facts)) == ["mid", "tiny", "large", "small"]
+
+
+def test_best_pays_the_shadow_prices():
+    """While a limit binds, success has to be worth its cost and its time; what is not known comes last."""
+    rest = "default: {choose: best, among: [small, tiny, mid, large]}"
+    known = {
+        "success": {"small": 0.6, "mid": 0.85, "large": 0.95, "tiny": 0.99},
+        "cost_usd": {"small": 0.0, "mid": 0.01, "large": 0.05},
+        "latency_p95_ms": {"small": 100.0, "mid": 1000.0, "large": 500.0},
+    }
+    assert _targets(_plan(rest, Facts(**known))) == ["tiny", "large", "mid", "small"]
+    assert _targets(_plan(rest, Facts(**known, shadow_usd=4.0))) == ["mid", "large", "small", "tiny"]
+    assert _targets(_plan(rest, Facts(**known, shadow_s=1.0))) == ["small", "large", "mid", "tiny"]
+
+
+def test_a_plan_has_a_budget():
+    """A target that is dearer than the plan may be is skipped, one without a price is not."""
+    plan = _plan("default: {steps: [small, mid, large], budget: 0.01}", Facts(cost_usd={"mid": 0.02}))
+    assert _targets(plan) == ["small", "large"]
+    assert [s.reason for s in plan.skipped] == ["expected to cost $0.02, above $0.01"]
