@@ -262,8 +262,3 @@ def _values(conditions: tuple[Condition, ...], facts: Facts) -> str:
     """The values that conditions read, e.g. `tools false, difficulty 0.2`."""
     shown = ((c.fact, c.show(c.read(facts))) for c in conditions)
     return ", ".join(value if fact in ("any", "not") else f"{fact} {value}" for fact, value in shown)
-
-
-def hour_of(clock: str) -> float:
-    hours, minutes = clock.split(":")
-    return int(hours) + int(minutes) / 60

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.conditions import compile_when, first_failure
+from policies.conditions import compile_when, first_failure, probes_of
 from policies.engine import compile_policy, decide
 from policies.facts import Facts
 from policies.labels import Labels
@@ -103,7 +103,7 @@ def test_reach_is_exact_where_every_request_can_be_tried(conditions):
     policy = Policy.model_validate(
         {"version": 1, "targets": TARGETS, "rules": rules, "default": {"steps": ["mid"]}}
     )
-    compiled = [compile_when(rule.when) for rule in policy.rules]
+    compiled = [probes_of(compile_when(rule.when)) for rule in policy.rules]
     reached = set()
     for some in GRID:
         match = next((i for i, rule in enumerate(compiled) if first_failure(rule, some) < 0), None)
