@@ -52,6 +52,9 @@ class Health:
             body["local_models"] = models
             body["not_configured"] = dict(live.missing)
             body["policies"] = await self._fleet.report()
+            control = self._policy.feedback.control
+            body["shadow_prices"] = {"usd": control.shadow_usd, "s": control.shadow_s}
+            body["experiments_ended"] = sorted(control.ended)
         return status, body
 
     async def _local_models(self) -> dict[str, ModelState]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gateway.records.facts import exact_model, success
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.errors import GatewayError
     from gateway.feedback import Feedback
     from gateway.records.store import RecordStore, Row
@@ -22,15 +24,24 @@ log = logging.getLogger("pointsman.request")
 class Recorder:
     """Counts every outcome and keeps its row."""
 
-    def __init__(self, metrics: Metrics, store: RecordStore, feedback: Feedback) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        store: RecordStore,
+        feedback: Feedback,
+        note: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        """`note` is told of every finished request as well, and must neither wait nor raise."""
         self._metrics = metrics
         self._store = store
         self._feedback = feedback
+        self._note = note
 
     def record(self, outcome: Outcome, classifier_version: str) -> None:
         """Count and keep one finished request; neither waits nor raises."""
         self._metrics.observe(outcome)
         self._feedback.observe(outcome.attempts)
+        self._note(outcome)
         self._store.add(row(outcome, classifier_version))
         if log.isEnabledFor(logging.INFO):
             log.info(line(outcome))

@@ -26,6 +26,7 @@ from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
 from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.shadow import Shadows
+from gateway.steering import Steering, steer
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
@@ -64,6 +65,7 @@ class Services:
     shadows: Shadows
     admin: AdminGate
     publishing: Publishing
+    steering: Steering
 
     async def prepare(self) -> None:
         """Open what has to be there before the first request; raises `StartupError`."""
@@ -72,11 +74,12 @@ class Services:
         except StoreUnusable as error:
             raise StartupError([_unusable(error)]) from error
         await self.publishing.source.start()
+        await self.steering.start()
 
     async def run(self) -> AsyncIterator[None]:
         """Start what runs in the background, yield, and stop it in the reverse order. `prepare` comes first."""
         try:
-            async with self.publishing.running():
+            async with self.publishing.running(), self.steering.running():
                 yield
         finally:
             self.health.draining = True
@@ -152,7 +155,8 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     publishing = assemble(settings, loaded.policy, records.engine)
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
-    recorder = Recorder(metrics, records, loaded.policy.feedback)
+    steering = steer(loaded.policy, records.engine, metrics)
+    recorder = Recorder(metrics, records, loaded.policy.feedback, steering.note)
     attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm})
     shadows = Shadows(attempts, records.add_shadow, metrics.observe_shadow)
     pipeline = Pipeline(
@@ -179,6 +183,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         shadows=shadows,
         admin=_admin_gate(settings, loaded.authenticator, host),
         publishing=publishing,
+        steering=steering,
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 DAY_S = 86_400.0
 _BINS = 48
+BIN_S = int(DAY_S) // _BINS
 _MEMORY = 0.5  # weight of the day that has just ended in the remembered shape
 _PRIOR = 0.02  # share of a day after which today's level counts more than the remembered one
 

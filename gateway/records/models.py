@@ -132,3 +132,69 @@ class SchemaVersion(Base):
 
     only: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(Integer)
+
+
+class TrialRow(Base):
+    """A request that took part in an experiment, in the order in which it was written. See `gateway/experiments`."""
+
+    __tablename__ = "trials"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    request_id: Mapped[str] = mapped_column(String(64), unique=True)
+    definition: Mapped[str] = mapped_column(String(16))
+    at: Mapped[float] = mapped_column(Float)
+    arm: Mapped[str] = mapped_column(String(16))
+    propensity: Mapped[float] = mapped_column(Float)
+    """Probability of the treatment, whichever arm it became."""
+    unit: Mapped[str | None] = mapped_column(String(16))
+    failed: Mapped[bool]
+    cost_usd: Mapped[float | None]
+    latency_ms: Mapped[float | None]
+
+    __table_args__ = (Index("ix_trials_definition", "definition", "id"),)
+
+
+class ExperimentRow(Base):
+    """What an experiment was when trials were taken under it."""
+
+    __tablename__ = "experiments"
+
+    digest: Mapped[str] = mapped_column(String(16), primary_key=True)
+    definition: Mapped[dict[str, object]] = mapped_column(JSON)
+    share: Mapped[float] = mapped_column(Float)
+    """The share when it was last in force."""
+    policy_version: Mapped[str] = mapped_column(String(16))
+    since: Mapped[float] = mapped_column(Float)
+
+
+class EventRow(Base):
+    """Something that happened by itself and that people want to know of."""
+
+    __tablename__ = "events"
+
+    name: Mapped[str] = mapped_column(String(96), primary_key=True)
+    """What can happen once only, so that of many processes that see it one writes it."""
+    at: Mapped[float] = mapped_column(Float)
+    kind: Mapped[str] = mapped_column(String(32))
+    experiment: Mapped[str] = mapped_column(String(64))
+    definition: Mapped[str] = mapped_column(String(16))
+    policy_version: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(500))
+    evidence: Mapped[dict[str, object]] = mapped_column(JSON)
+
+    __table_args__ = (Index("ix_events_at", "at"),)
+
+
+class PacingRow(Base):
+    """What requests took since the last step of the controller of `limits`, and what it remembers: one row."""
+
+    __tablename__ = "pacing"
+
+    only: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    requests: Mapped[int] = mapped_column(Integer)
+    usd: Mapped[float] = mapped_column(Float)
+    slow: Mapped[int] = mapped_column(Integer)
+    stepped_at: Mapped[float] = mapped_column(Float)
+    state: Mapped[dict[str, object]] = mapped_column(JSON)
+    shadow_usd: Mapped[float] = mapped_column(Float)
+    shadow_s: Mapped[float] = mapped_column(Float)

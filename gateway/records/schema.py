@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.records")
 
-CURRENT: Final = 4
+CURRENT: Final = 5
 """Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows. 4: policy versions,
-gateway processes."""
+gateway processes. 5: trials, experiments, events, pacing."""
 _ONLY: Final = 1
 
 
@@ -50,15 +50,22 @@ def migrate(connection: Connection) -> None:
             log.info("records brought from schema %d to %d", before, CURRENT)
 
 
+def insert_new(connection: Connection | AsyncConnection, table: type[Base]) -> Insert:
+    """An insert into `table` that leaves out rows which are there already, by primary key or unique column."""
+    return _insert(connection, table).on_conflict_do_nothing()
+
+
 def insert_or_replace(connection: Connection | AsyncConnection, table: type[Base]) -> Insert:
     """An insert into `table` after which the row of that primary key is the new one."""
-    # The two dialects say `ON CONFLICT` alike, and SQLAlchemy keeps it in each of them.
-    statement: postgresql.Insert | sqlite.Insert = (
-        postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    )
+    statement = _insert(connection, table)
     keys = [column.name for column in inspect(table).primary_key]
     new = {column.name: column for column in statement.excluded if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=new)
+
+
+def _insert(connection: Connection | AsyncConnection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """The two dialects say `ON CONFLICT` alike, and SQLAlchemy keeps it in each of them."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _version(connection: Connection, there: set[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 if TYPE_CHECKING:
     from gateway.types import Outcome
@@ -47,7 +47,27 @@ class Metrics:
         self.spans_dropped = counter(
             "spans_dropped", "Spans lost because the collector was too slow or away."
         )
+        self._add_steering()
         self.policy_loads = counter("policy_loads", "Policy files read.", "result")
+
+    def _add_steering(self) -> None:
+        """What every process finds out alike, seconds apart: the newest is what holds."""
+
+        def gauge(name: str, help_text: str, *labels: str) -> Gauge:
+            return Gauge(
+                name,
+                help_text,
+                labels,
+                namespace=_NAMESPACE,
+                registry=self._registry,
+                multiprocess_mode="mostrecent",
+            )
+
+        self.shadow_price = gauge("shadow_price", "Success that one unit must buy under `limits`.", "unit")
+        self.limits_spent = gauge("limits_spent_usd", "Spent today (UTC) under `limits: usd_per_day`.")
+        self.experiments_ended = gauge(
+            "experiments_ended", "Experiments that are over and concern no request."
+        )
 
     def observe(self, outcome: Outcome) -> None:
         """Count one finished request."""

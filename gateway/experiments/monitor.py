@@ -1,0 +1,163 @@
+"""Watches the experiments of the policy in force and ends those whose evidence says so.
+
+Every gateway process runs one. A finished request costs the request path one append; once a second the rows go to the
+database, the new rows of all processes are read back and folded, and what they show is acted on. So an experiment
+stops in every process within about two seconds of the request that decided it, and goes on from the same evidence
+after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.experiments.definition import Running, running
+from gateway.experiments.reading import Reader
+from gateway.experiments.trials import trial
+from gateway.records.ledger import STOPPED, Event, Known, LedgerUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.experiments.comparison import Comparison, Evidence
+    from gateway.records.ledger import Ledger
+    from gateway.types import Outcome
+    from policies.model import Policy
+
+log = logging.getLogger("pointsman.experiments")
+
+EVERY_S = 1.0
+_WAITING = 100_000  # finished requests that wait for the database at most
+_VERSIONS = 8  # policies whose requests may still be running
+READY = "experiment ready"
+STARTED = "experiment started"
+
+
+class Monitor:
+    """Collects trials, folds them, and says which experiments are over."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        policy: Callable[[], tuple[str, Policy]],
+        end: Callable[[frozenset[str]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`policy` gives the version and policy in force; `end` is told the ids of experiments that are over."""
+        self._ledger = ledger
+        self._policy = policy
+        self._end = end
+        self._clock = clock
+        self._waiting: deque[Outcome] = deque(maxlen=_WAITING)
+        self._versions: dict[str, Mapping[str, Running]] = {}
+        self._registered: set[tuple[str, str]] = set()
+        self._said: set[str] = set()
+        self._reader = Reader(ledger)
+        self._reachable = True
+
+    def note(self, outcome: Outcome) -> None:
+        """Take in a finished request; costs the request path an append, if it is in an experiment at all."""
+        if outcome.decision is not None and outcome.decision.experiment is not None:
+            self._waiting.append(outcome)
+
+    async def run(self) -> None:
+        """Tick until cancelled. A database that cannot be reached is said once; experiments stay as they are."""
+        while True:
+            await self.safe_tick()
+            await asyncio.sleep(EVERY_S)
+
+    async def safe_tick(self) -> None:
+        """One tick that never raises for want of the database."""
+        try:
+            await self.tick()
+        except LedgerUnusable as error:
+            if self._reachable:
+                log.error("experiments cannot be watched: %s; they go on as they are", error)
+            self._reachable = False
+        else:
+            self._reachable = True
+
+    async def tick(self) -> None:
+        """Write what has finished, read what is new, and end what must end. Raises `LedgerUnusable`."""
+        version, current = self._current()
+        await self._write(version, current)
+        if not current:
+            self._end(frozenset())
+            return
+        digests = {each.digest: each for each in current.values()}
+        stopped = await self._ledger.stopped(digests)
+        comparisons = await self._reader.read(
+            {d: each.definition for d, each in digests.items() if d not in stopped}
+        )
+        for digest, comparison in comparisons.items():
+            if await self._judge(version, digests[digest], comparison):
+                stopped |= {digest}
+        self._end(frozenset(each.definition.id for digest, each in digests.items() if digest in stopped))
+
+    def _current(self) -> tuple[str, Mapping[str, Running]]:
+        version, policy = self._policy()
+        if version not in self._versions:
+            self._versions[version] = running(policy)
+            for old in list(self._versions)[:-_VERSIONS]:
+                del self._versions[old]
+        return version, self._versions[version]
+
+    async def _write(self, version: str, current: Mapping[str, Running]) -> None:
+        """Keep the trials that have ended, and each experiment that is new under this policy."""
+        new = [each for each in current.values() if (version, each.digest) not in self._registered]
+        now = self._clock()
+        known = [
+            Known(each.digest, msgspec.to_builtins(each.definition), each.share, version, now) for each in new
+        ]
+        events = [self._event(STARTED, version, each, f"share {each.share:g}") for each in new]
+        outcomes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        rows = [
+            trial(outcome, found)
+            for outcome in outcomes
+            if outcome.decision is not None
+            and (
+                found := self._versions.get(outcome.policy_version, {}).get(outcome.decision.experiment or "")
+            )
+        ]
+        if not rows and not known:
+            return
+        try:
+            await self._ledger.write(trials=rows, known=known, events=events)
+        except LedgerUnusable:
+            self._waiting.extendleft(reversed(outcomes))  # tried again with the next tick
+            raise
+        self._registered |= {(version, each.digest) for each in new}
+
+    async def _judge(self, version: str, experiment: Running, comparison: Comparison) -> bool:
+        """Whether the experiment has ended; an event and a log line say so, in one process of all."""
+        evidence = await asyncio.to_thread(comparison.evidence)
+        if evidence.verdict == "running":
+            return False
+        kind = STOPPED if evidence.ends else READY
+        if (key := f"{kind}:{experiment.digest}") not in self._said:
+            event = self._event(kind, version, experiment, evidence.reason, evidence)
+            if await self._ledger.write(events=[event]):
+                _say(kind, experiment, evidence.reason)
+            self._said.add(key)
+        return evidence.ends
+
+    def _event(
+        self, kind: str, version: str, experiment: Running, reason: str, evidence: Evidence | None = None
+    ) -> Event:
+        shown = msgspec.to_builtins(evidence) if evidence else {}
+        definition = experiment.definition
+        name = f"{kind}:{experiment.digest}"
+        return Event(name, self._clock(), kind, definition.id, experiment.digest, version, reason, shown)
+
+
+def _say(kind: str, experiment: Running, reason: str) -> None:
+    name = experiment.definition.id
+    if kind == STOPPED:
+        log.warning("experiment `%s` is stopped: %s; every request is treated as without it", name, reason)
+    else:
+        log.info("experiment `%s` may be promoted: %s", name, reason)
