@@ -19,7 +19,7 @@ import msgspec
 from gateway.experiments.definition import Running, running
 from gateway.experiments.reading import Reader
 from gateway.experiments.trials import trial
-from gateway.records.ledger import STOPPED, Event, Known, LedgerUnusable
+from gateway.records.ledger import READY, STARTED, STOPPED, Event, Known, LedgerUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +34,6 @@ log = logging.getLogger("pointsman.experiments")
 EVERY_S = 1.0
 _WAITING = 100_000  # finished requests that wait for the database at most
 _VERSIONS = 8  # policies whose requests may still be running
-READY = "experiment ready"
-STARTED = "experiment started"
 
 
 class Monitor:
@@ -55,7 +53,7 @@ class Monitor:
         self._clock = clock
         self._waiting: deque[Outcome] = deque(maxlen=_WAITING)
         self._versions: dict[str, Mapping[str, Running]] = {}
-        self._registered: set[tuple[str, str]] = set()
+        self._registered = ""
         self._said: set[str] = set()
         self._reader = Reader(ledger)
         self._reachable = True
@@ -108,8 +106,8 @@ class Monitor:
         return version, self._versions[version]
 
     async def _write(self, version: str, current: Mapping[str, Running]) -> None:
-        """Keep the trials that have ended, and each experiment that is new under this policy."""
-        new = [each for each in current.values() if (version, each.digest) not in self._registered]
+        """Keep the trials that have ended, and after a change of the policy its experiments."""
+        new = list(current.values()) if version != self._registered else []
         now = self._clock()
         known = [
             Known(each.digest, msgspec.to_builtins(each.definition), each.share, version, now) for each in new
@@ -125,13 +123,14 @@ class Monitor:
             )
         ]
         if not rows and not known:
+            self._registered = version
             return
         try:
             await self._ledger.write(trials=rows, known=known, events=events)
         except LedgerUnusable:
             self._waiting.extendleft(reversed(outcomes))  # tried again with the next tick
             raise
-        self._registered |= {(version, each.digest) for each in new}
+        self._registered = version
 
     async def _judge(self, version: str, experiment: Running, comparison: Comparison) -> bool:
         """Whether the experiment has ended; an event and a log line say so, in one process of all."""

@@ -33,6 +33,9 @@ class Pacing(msgspec.Struct, frozen=True):
     forecast: Forecast = Forecast()
     money: Price = Price()
     time: Price = Price()
+    usd_per_day: float | None = None
+    latency_p95_ms: float | None = None
+    """The limits of the last step, for whoever reads the state alone."""
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -58,4 +61,4 @@ def step(
     if latency_p95_ms is not None:
         time = time.after(taken.slow / max(1, taken.requests), SLOW_SHARE, taken.requests)
         s = time.charged(1.0) / (latency_p95_ms / 1000)
-    return Pacing(now, spent, forecast, money, time), Prices(usd, s)
+    return Pacing(now, spent, forecast, money, time, usd_per_day, latency_p95_ms), Prices(usd, s)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.records.models import EventRow, ExperimentRow, FeedbackRow, TrialRow
-from gateway.records.schema import insert_new, insert_or_replace
+from gateway.records.processes import ALIVE_S, GatewayProcessRow
+from gateway.records.schema import insert_new
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 PORTION = 2_000
 """Trials read at once: a few milliseconds of the event loop."""
-STOPPED = "experiment stopped"
+STARTED, STOPPED, READY = "experiment started", "experiment stopped", "experiment ready"
 _TRIAL = (
     TrialRow.id, TrialRow.definition, TrialRow.arm, TrialRow.propensity, TrialRow.unit, TrialRow.failed,
     TrialRow.cost_usd, TrialRow.latency_ms,
@@ -64,6 +65,7 @@ class Known(msgspec.Struct, frozen=True):
     definition: dict[str, Any]
     share: float
     policy_version: str
+    """The policy that had it last, with that share."""
     since: float
 
 
@@ -93,9 +95,11 @@ class Ledger:
         added = 0
         try:
             async with self._engine.begin() as connection:
-                if known:
-                    experiments = insert_or_replace(connection, ExperimentRow)
-                    await connection.execute(experiments, [msgspec.to_builtins(each) for each in known])
+                for each in known:
+                    row = msgspec.to_builtins(each)
+                    await connection.execute(insert_new(connection, ExperimentRow).values(**row))
+                    now = update(ExperimentRow).where(ExperimentRow.digest == each.digest)
+                    await connection.execute(now.values(share=each.share, policy_version=each.policy_version))
                 if trials:
                     statement = insert_new(connection, TrialRow)
                     await connection.execute(statement, list(trials))
@@ -154,6 +158,11 @@ class Ledger:
             EventRow.kind == STOPPED, EventRow.definition.in_(definitions)
         )
         return frozenset(row[0] for row in await self._all(statement))
+
+    async def serving(self, now: float) -> list[str]:
+        """The policy version that each running gateway process serves."""
+        statement = select(GatewayProcessRow.policy).where(GatewayProcessRow.seen > now - ALIVE_S)
+        return [row[0] for row in await self._all(statement)]
 
     async def _all(self, statement: Select[*tuple[Any, ...]]) -> list[list[Any]]:
         try:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _ONLY = 1
+_COLUMNS = (
+    PacingRow.requests, PacingRow.usd, PacingRow.slow, PacingRow.stepped_at, PacingRow.state,
+    PacingRow.shadow_usd, PacingRow.shadow_s,
+)  # fmt: skip
 
 
 class PacingUnusable(Exception):
@@ -47,20 +51,25 @@ class PacingStore:
             "usd": PacingRow.usd + usd,
             "slow": PacingRow.slow + slow,
         }
-        columns = (
-            PacingRow.requests, PacingRow.usd, PacingRow.slow, PacingRow.stepped_at, PacingRow.state,
-            PacingRow.shadow_usd, PacingRow.shadow_s,
-        )  # fmt: skip
         try:
             async with self._engine.begin() as connection:
                 done = await connection.execute(update(PacingRow).values(counted))
                 if not done.rowcount:
                     await self._make(connection)
                     await connection.execute(update(PacingRow).values(counted))
-                row = (await connection.execute(select(*columns))).one()
+                row = (await connection.execute(select(*_COLUMNS))).one()
         except (SQLAlchemyError, OSError) as error:
-            raise PacingUnusable(str(getattr(error, "orig", None) or error).splitlines()[0]) from error
+            raise _unusable(error) from error
         return Shared(*row)
+
+    async def read(self) -> Shared | None:
+        """The row as it is; None if no policy ever had limits."""
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(select(*_COLUMNS))).one_or_none()
+        except (SQLAlchemyError, OSError) as error:
+            raise _unusable(error) from error
+        return None if row is None else Shared(*row)
 
     async def step(self, before: Shared, after: Shared) -> bool:
         """Put the state and prices of `after` in force, unless another process has stepped since `before` was read."""
@@ -78,7 +87,7 @@ class PacingStore:
             async with self._engine.begin() as connection:
                 return bool((await connection.execute(statement)).rowcount)
         except (SQLAlchemyError, OSError) as error:
-            raise PacingUnusable(str(getattr(error, "orig", None) or error).splitlines()[0]) from error
+            raise _unusable(error) from error
 
     async def traffic(self, since: float, bin_s: int) -> list[tuple[float, int, float]]:
         """Recorded requests that were routed: start of each bin of so many seconds (Unix), requests, USD."""
@@ -93,7 +102,7 @@ class PacingStore:
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(statement)).all()
         except (SQLAlchemyError, OSError) as error:
-            raise PacingUnusable(str(getattr(error, "orig", None) or error).splitlines()[0]) from error
+            raise _unusable(error) from error
         return [(float(number * bin_s), int(count), float(usd or 0.0)) for number, count, usd in rows]
 
     async def _make(self, connection: AsyncConnection) -> None:
@@ -101,3 +110,7 @@ class PacingStore:
         await connection.execute(
             insert_new(connection, PacingRow).values(**empty, shadow_usd=0.0, shadow_s=0.0)
         )
+
+
+def _unusable(error: Exception) -> PacingUnusable:
+    return PacingUnusable(str(getattr(error, "orig", None) or error).splitlines()[0])

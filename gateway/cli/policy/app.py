@@ -8,6 +8,7 @@ from gateway.cli.policy.check import check
 from gateway.cli.policy.publish import publish
 from gateway.cli.policy.rollback import rollback
 from gateway.cli.policy.show import show
+from gateway.cli.policy.status import status
 from gateway.cli.policy.versions import versions
 
 policy_app = typer.Typer(
@@ -20,5 +21,5 @@ def policy() -> None:
     """The life of a policy's edit: check it, put it in force, go back."""
 
 
-for command in (check, publish, versions, show, rollback):
+for command in (check, publish, versions, show, rollback, status):
     policy_app.command()(command)
