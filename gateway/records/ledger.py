@@ -11,8 +11,8 @@ import msgspec
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.records.models import EventRow, ExperimentRow, FeedbackRow, TrialRow
-from gateway.records.processes import ALIVE_S, GatewayProcessRow
+from gateway.records.models import EventRow, ExperimentRow, FeedbackRow, GatewayProcessRow, TrialRow
+from gateway.records.processes import ALIVE_S
 from gateway.records.schema import insert_new
 
 if TYPE_CHECKING:
