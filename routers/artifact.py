@@ -16,6 +16,7 @@ from routers.calibration import Platt
 from routers.encoder import Encoder, QuantisedColumns, QuantisedRows
 from routers.heads import Dense, LabelHeads, Standardiser
 from routers.language import LanguageHead
+from routers.transformer import Shape, Transformer, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ class Artifact:
     tasks: tuple[str, ...]
     domains: tuple[str, ...]
     vocabulary: tuple[str, ...]
-    encoder: Encoder
+    encoder: Encoder | Transformer
     features: Standardiser
     labels: LabelHeads
     ability: AbilityHead
@@ -118,11 +119,7 @@ def _assemble(
         tasks=tuple(config["tasks"]),
         domains=tuple(config["domains"]),
         vocabulary=vocabulary,
-        encoder=Encoder(
-            words=rows("words"),
-            pairs=rows("pairs"),
-            evidence=QuantisedColumns(tensors["evidence.rows"], tensors["evidence.scales"]),
-        ),
+        encoder=_encoder(config, tensors),
         features=Standardiser(tensors["features.mean"], tensors["features.deviation"]),
         labels=LabelHeads(dense("hidden"), dense("task"), dense("domain"), dense("flags")),
         ability=AbilityHead(dense("ability")),
@@ -139,4 +136,14 @@ def _assemble(
         injection=Platt(**calibration["injection"]),
         success=Platt(**calibration["success"]),
         difficulty=Platt(**calibration["difficulty"]),
+    )
+
+
+def _encoder(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Encoder | Transformer:
+    if "transformer" in config:
+        return assemble(Shape(**config["transformer"]), tensors)
+    return Encoder(
+        words=QuantisedRows(tensors["words.rows"], tensors["words.scales"]),
+        pairs=QuantisedRows(tensors["pairs.rows"], tensors["pairs.scales"]),
+        evidence=QuantisedColumns(tensors["evidence.rows"], tensors["evidence.scales"]),
     )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from routers.training.network import Batch, Network, Prepared, collate
+from routers.training.network import Network, Prepared, collate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,13 +81,13 @@ def fit_labels(
         ]
     )
     steps = epochs * -(-len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step, steps))
     network.train()
     with tqdm(total=steps, desc="labels", unit="step", mininterval=2.0) as progress:
         for _ in range(epochs):
             for batch in torch.split(torch.randperm(len(rows), generator=generator), BATCH):
                 index = batch.numpy()
-                loss = _loss(network, collate([rows[i] for i in index]), targets, index)
+                loss = loss_of(network(collate([rows[i] for i in index])), targets, index)
                 optimiser.zero_grad()
                 torch.autograd.backward(loss)
                 optimiser.step()
@@ -97,15 +97,19 @@ def fit_labels(
     network.eval()
 
 
-def _rate(step: int, steps: int) -> float:
+def rate(step: int, steps: int) -> float:
+    """Share of the full learning rate: linear warm-up over a twentieth of the steps, then a cosine."""
     warm_up = max(steps // 20, 1)
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + float(np.cos(np.pi * (step - warm_up) / max(steps - warm_up, 1)))) + 0.01
 
 
-def _loss(network: Network, batch: Batch, targets: Targets, index: NDArray[np.int64]) -> torch.Tensor:
-    task, domain, flags = network(batch)
+def loss_of(
+    logits: tuple[torch.Tensor, torch.Tensor, torch.Tensor], targets: Targets, index: NDArray[np.int64]
+) -> torch.Tensor:
+    """Weighted loss of task, domain and flag logits of the rows `index`, summed over the heads."""
+    task, domain, flags = logits
     losses = _categorical(task, targets.task[index], targets.task_weight[index])
     losses = losses + _categorical(domain, targets.domain[index], targets.domain_weight[index])
     known = torch.from_numpy(targets.flags[index])

@@ -50,7 +50,6 @@ LENGTH_PRIOR: Final = 0.8
 A prior, not fitted: inside each source longer questions are harder, but across sources length mostly tells which
 source it is. Chosen by leaving sources out."""
 _MEANING_SCALE: Final = 8.0
-"""Brings the entries of a unit vector near the spread of standardised features."""
 _OPTION: Final = re.compile(r"\n\(?([A-J])[.):] ?")
 _FIRST_OPTION: Final = re.compile(r"\n\(?A[.):]")
 _TRAILING_CUE: Final = re.compile(r"\s*Answer:\s*$")
@@ -101,12 +100,30 @@ def reformatted(prompt: str, rng: random.Random) -> str:
     return preface + text + ending
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Which entries of an input vector say what a request is about, and their factor.
+
+    The factor brings them near the spread of standardised features.
+    """
+
+    columns: range
+    scale: float
+
+    @classmethod
+    def of_words(cls, width: int) -> Meaning:
+        """The mean of the user's words, a unit vector, in the static encoder's vectors of `width` entries."""
+        words = (width - PAIR_WIDTH - EVIDENCE_WIDTH - len(FEATURES)) // len(WINDOWS)
+        start = WINDOWS.index("user") * words
+        return cls(range(start, start + words), _MEANING_SCALE)
+
+
 class AbilityNetwork(nn.Module):
     """Meaning and form of a request -> demand and difficulty, linearly, and one ability vector a model."""
 
-    def __init__(self, width: int, models: int) -> None:
+    def __init__(self, width: int, models: int, meaning: Meaning | None = None) -> None:
         super().__init__()
-        self.columns, self.scales = input_columns(width)
+        self.columns, self.scales = input_columns(width, meaning or Meaning.of_words(width))
         self.width = width
         self.output = nn.Linear(len(self.columns), DIMENSIONS)
         self.vectors = nn.Parameter(torch.zeros(models, DIMENSIONS))
@@ -130,13 +147,11 @@ class AbilityNetwork(nn.Module):
         return weight, self.output.bias.detach().numpy()
 
 
-def input_columns(width: int) -> tuple[torch.Tensor, torch.Tensor]:
+def input_columns(width: int, meaning: Meaning) -> tuple[torch.Tensor, torch.Tensor]:
     """Which entries of an input vector the ability head sees, and by how much each is scaled."""
-    words = (width - PAIR_WIDTH - EVIDENCE_WIDTH - len(FEATURES)) // len(WINDOWS)
-    start = WINDOWS.index("user") * words
     form = [width + _column(name) for name in FORM]
-    columns = torch.tensor([*range(start, start + words), *form])
-    scales = torch.tensor([_MEANING_SCALE] * words + [1.0] * len(form))
+    columns = torch.tensor([*meaning.columns, *form])
+    scales = torch.tensor([meaning.scale] * len(meaning.columns) + [1.0] * len(form))
     return columns, scales
 
 
@@ -146,15 +161,23 @@ def _column(name: str) -> int:
 
 
 def fit_abilities(
-    inputs: Floats, data: Graded, *, copies: int = 1, epochs: int = EPOCHS, seed: int = 0, quiet: bool = False
+    inputs: Floats,
+    data: Graded,
+    *,
+    copies: int = 1,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    quiet: bool = False,
+    meaning: Meaning | None = None,
 ) -> AbilityNetwork:
     """Maximum likelihood with a normal prior on the ability vectors and on the weights.
 
-    `inputs` has shape (copies * requests, width): the reformatted copies follow one another.
+    `inputs` has shape (copies * requests, width): the reformatted copies follow one another. `meaning` is that of
+    the static encoder when not given.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = AbilityNetwork(inputs.shape[1], len(data.models))
+    network = AbilityNetwork(inputs.shape[1], len(data.models), meaning)
     optimiser = torch.optim.AdamW(
         [
             {"params": network.output.parameters(), "weight_decay": 3.0},

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from routers.artifact import Artifact
     from routers.training.examples import Example
+    from routers.training.outcomes import Meaning
 
     Array = NDArray[np.floating]
 
@@ -64,7 +65,12 @@ def difficulty(artifact: Artifact, dev: Sequence[Example]) -> dict[str, Any]:
 
 
 def leave_one_source_out(
-    inputs: NDArray[np.float32], examples: Sequence[Example], *, copies: int, seed: int
+    inputs: NDArray[np.float32],
+    examples: Sequence[Example],
+    *,
+    copies: int,
+    seed: int,
+    meaning: Meaning | None = None,
 ) -> dict[str, Any]:
     """Refit the ability head without each source in turn, and route that source's rows.
 
@@ -79,9 +85,8 @@ def leave_one_source_out(
         left_out = sources == source
         kept = np.flatnonzero(~left_out & ~np.isin(texts, texts[left_out])).tolist()
         fitted = np.concatenate([inputs[copy * len(examples) + np.array(kept)] for copy in range(copies)])
-        network = fit_abilities(
-            fitted, graded([examples[i] for i in kept], data.models), copies=copies, seed=seed, quiet=True
-        )
+        others = graded([examples[i] for i in kept], data.models)
+        network = fit_abilities(fitted, others, copies=copies, seed=seed, quiet=True, meaning=meaning)
         with torch.no_grad():
             logits = network(torch.from_numpy(inputs[: len(examples)][left_out])).numpy()
         weak, strong = (data.models.index(name) for name in PAIRS[source.split("/")[0]])

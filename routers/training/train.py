@@ -32,11 +32,14 @@ from routers.training.reliability import PICTURE, draw
 from routers.training.routing import leave_one_source_out
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from routers.language import LanguageHead
     from routers.training.corpus import Corpus
     from routers.training.examples import Example
+    from routers.training.minilm import MiniLM
     from routers.training.network import Prepared
     from routers.training.outcomes import AbilityNetwork, Graded
 
@@ -85,28 +88,36 @@ def train_abilities(
     return ability, data, leave_one_source_out(inputs, examples, copies=COPIES, seed=SEED)
 
 
+def static_tensors(network: Network) -> dict[str, NDArray[Any]]:
+    """The tensors of the static encoder."""
+    return {
+        **table_tensors("words", QuantisedRows.of(_array(network.words.weight))),
+        **table_tensors("pairs", QuantisedRows.of(_array(network.pairs.weight))),
+        **table_tensors("evidence", QuantisedColumns.of(_array(network.evidence.weight))),
+    }
+
+
 def export(
     out: Path,
     vocabulary: tuple[str, ...],
-    network: Network,
+    network: Network | MiniLM,
+    encoder: Mapping[str, NDArray[Any]],
     ability: AbilityNetwork,
     models: tuple[str, ...],
     language: LanguageHead,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the artifact with identity calibration, and return its configuration for calibrating."""
+    """Write the artifact with identity calibration, and return its configuration for calibrating.
 
-    def array(tensor: torch.Tensor) -> NDArray[np.float32]:
-        return tensor.detach().numpy()
-
+    `encoder` has the encoder's tensors, `settings` what the configuration says of it beyond them.
+    """
     tensors: dict[str, NDArray[Any]] = {
-        "features.mean": array(network.get_buffer("mean")),
-        "features.deviation": array(network.get_buffer("deviation")),
-        "abilities": array(ability.vectors),
+        **encoder,
+        "features.mean": _array(network.get_buffer("mean")),
+        "features.deviation": _array(network.get_buffer("deviation")),
+        "abilities": _array(ability.vectors),
         "language.bias": language.bias,
     }
-    tensors |= table_tensors("words", QuantisedRows.of(array(network.words.weight)))
-    tensors |= table_tensors("pairs", QuantisedRows.of(array(network.pairs.weight)))
-    tensors |= table_tensors("evidence", QuantisedColumns.of(array(network.evidence.weight)))
     tensors |= table_tensors("language", language.table)
     layers = {
         "hidden": network.hidden,
@@ -115,10 +126,11 @@ def export(
         "flags": network.flags,
     }
     for name, layer in layers.items():
-        tensors |= dense_tensors(name, array(layer.weight), array(layer.bias))
+        tensors |= dense_tensors(name, _array(layer.weight), _array(layer.bias))
     tensors |= dense_tensors("ability", *ability.layer())
     identity = {"slope": 1.0, "offset": 0.0}
     config = {
+        **(settings or {}),
         "tasks": list(TASKS),
         "domains": list(DOMAINS),
         "abilities": list(models),
@@ -132,6 +144,15 @@ def export(
     }
     save(out, config, vocabulary, tensors)
     return config
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    return tensor.detach().numpy()
+
+
+def english_texts(corpus: Corpus) -> list[str]:
+    """Texts that are surely English, for the language head."""
+    return [e.text.user for e in corpus.labelled if e.source in ("clinc150", "trec", "gsm8k_train")]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -149,11 +170,12 @@ def main(arguments: list[str] | None = None) -> None:
     vocabulary, vectors = read_base(options.base)
     tokenizer = Tokenizer(vocabulary)
     corpus = read_corpus(options.data)
-    english = [e.text.user for e in corpus.labelled if e.source in ("clinc150", "trec", "gsm8k_train")]
-    language, language_report = train_language_head(read_catalogues(options.catalogues), english)
+    language, language_report = train_language_head(
+        read_catalogues(options.catalogues), english_texts(corpus)
+    )
     network = train_labels(corpus, tokenizer, vectors)
     ability, data, transfer = train_abilities(network, tokenizer, corpus)
-    config = export(options.out, vocabulary, network, ability, data.models, language)
+    config = export(options.out, vocabulary, network, static_tensors(network), ability, data.models, language)
     calibrate(options.out, config, corpus.labelled, corpus.graded)
     report = evaluate(options.out, corpus.labelled, corpus.graded)
     report |= {"language": language_report, "leave_one_source_out": transfer}

@@ -27,7 +27,7 @@ from routers.training.labelling import fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.network import EVIDENCE_WIDTH, PAIR_WIDTH, Network, prepare
 from routers.training.outcomes import AbilityNetwork, fit_abilities, graded, reformatted
-from routers.training.train import export
+from routers.training.train import export, static_tensors
 
 QUESTION = "What melts?\nA. ice\nB. fire\nAnswer:"
 WORDS = (
@@ -195,7 +195,15 @@ def test_the_served_arithmetic_is_the_trained_one_and_training_repeats(tmp_path,
         network, prepared = toy_network(rows, tokenizer)
         torch.manual_seed(0)
         ability = AbilityNetwork(network.width, 2)
-        export(folder, WORDS, network, ability, ("llama-3.1-8b-instruct", "other"), language)
+        export(
+            folder,
+            WORDS,
+            network,
+            static_tensors(network),
+            ability,
+            ("llama-3.1-8b-instruct", "other"),
+            language,
+        )
     assert (folders[0] / "model.safetensors").read_bytes() == (folders[1] / "model.safetensors").read_bytes()
     _, task, domain, flags = outputs(network, prepared)
     served = raw_logits(load(folders[0]), rows)
