@@ -17,7 +17,7 @@ from routers.signals import RequestText
 from routers.training.calibrate import raw_logits
 from routers.training.examples import of_part
 from routers.training.metrics import auroc, bootstrap, macro_f1, recall_at
-from routers.training.robustness import flip_rate
+from routers.training.robustness import SAMPLE, flip_rate
 from routers.training.routing import difficulty, placing
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ PROBES: Final = (
 """Requests whose signals the report shows one by one; no figure is computed from them."""
 
 
-def evaluate(folder: Path, labelled: Sequence[Example], outcomes: Sequence[Example]) -> dict[str, Any]:
+def evaluate(
+    folder: Path, labelled: Sequence[Example], outcomes: Sequence[Example], *, flips: int = SAMPLE
+) -> dict[str, Any]:
     """Every held-out figure of the artifact that needs no retraining."""
     artifact = load(folder)
     dev, dev_graded = of_part(labelled, "dev"), of_part(outcomes, "dev")
@@ -68,7 +70,7 @@ def evaluate(folder: Path, labelled: Sequence[Example], outcomes: Sequence[Examp
         "injection": _flag(artifact.injection.many(logits.flags[:, 1]), [e.injection for e in dev]),
         "difficulty": difficulty(artifact, dev_graded),
         "new_target": placing(artifact, of_part(outcomes, "calibration"), dev_graded),
-        "flip_rate": flip_rate(folder, dev),
+        "flip_rate": flip_rate(folder, dev, size=flips),
         "latency": latency(folder),
         "probes": probes(folder),
     }

@@ -22,11 +22,13 @@ BOUNDARY: Final = 0.5
 _OPTIONS: Final = re.compile(r"\n\(?[A-J][.):] ?[^\n]*")
 
 
-def flip_rate(folder: Path, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+def flip_rate(
+    folder: Path, examples: Sequence[Example], *, size: int = SAMPLE
+) -> dict[str, dict[str, float]]:
     """By kind of edit: share of requests whose task, and whose side of `BOUNDARY`, changes."""
     classifier = RequestClassifier.load(folder)
     labelled = [e for e in examples if e.task is not None and len(e.text.user) > 12]
-    sample = random.Random(0).sample(labelled, min(SAMPLE, len(labelled)))
+    sample = random.Random(0).sample(labelled, min(size, len(labelled)))
     rates = {}
     for name, edit in EDITS.items():
         rng, tasks, sides, count = random.Random(name), 0, 0, 0
