@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -9,7 +10,12 @@ if TYPE_CHECKING:
 
 
 class Classifier(Protocol):
-    """Reads a request in about a millisecond, on the event loop: it must stay bounded for any text."""
+    """Reads a request; it must stay bounded for any text."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether a request takes a millisecond at most, little enough for the event loop."""
+        ...
 
     @property
     def version(self) -> str:
@@ -19,3 +25,10 @@ class Classifier(Protocol):
     def classify(self, text: RequestText) -> Signals:
         """Every signal of one request; total."""
         ...
+
+
+async def classify(classifier: Classifier, text: RequestText) -> Signals:
+    """Every signal of one request, read on a thread of its own where it takes too long for the event loop."""
+    if classifier.quick:
+        return classifier.classify(text)
+    return await asyncio.to_thread(classifier.classify, text)

@@ -20,6 +20,7 @@ from gateway.attempt import Route, close
 from gateway.cache import eligibility
 from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
 from gateway.cache.keys import fingerprint
+from gateway.classify import classify
 from gateway.errors import (
     AttemptError,
     GatewayError,
@@ -102,7 +103,7 @@ class Pipeline:
             outcome = replace(outcome, cache=lookup.verdict, degradations=lookup.degradations)
             if lookup.entry is not None:
                 return self._replay(outcome, lookup.entry, live, trace)
-            outcome, decision = self._route(outcome, live, trace)
+            outcome, decision = await self._route(outcome, live, trace)
             if decision.plan.first is None:
                 raise refuse.no_step(call, decision, live)
             climbed = await self._climb(outcome, decision, live, trace, history)
@@ -160,10 +161,10 @@ class Pipeline:
         finally:
             reply.outcome = self._conclude(reply.outcome, trace)
 
-    def _route(self, outcome: Outcome, live: LivePolicy, trace: Trace) -> tuple[Outcome, Decision]:
+    async def _route(self, outcome: Outcome, live: LivePolicy, trace: Trace) -> tuple[Outcome, Decision]:
         call = outcome.call
         started = time.time_ns()
-        signals = self._classifier.classify(call.text)
+        signals = await classify(self._classifier, call.text)
         classified = time.time_ns()
         trace.classify(started, classified, signals, self._classifier.version)
         facts = decide.facts(call, signals, live)

@@ -203,9 +203,10 @@ def load_classifier(settings: Settings) -> RequestClassifier:
 
 
 def load_versions(settings: Settings) -> tuple[RequestClassifier, PlacedAbilities]:
-    """The version last learnt in this data directory, else the shipped one, and all that was ever placed there."""
+    """The version last learnt in this data directory, else the one that it starts from, and all placed abilities."""
     try:
-        return Versions.of(settings.data_dir).load(), PlacedAbilities.read(settings.data_dir)
+        versions = Versions.of(settings.data_dir, settings.classifier)
+        return versions.load(), PlacedAbilities.read(settings.data_dir)
     except (ArtifactError, PlacedError) as error:
         raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
 

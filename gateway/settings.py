@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     model_dir: _Path = Field(
         Path("~/.cache/pointsman/models").expanduser(), description="Where pulled model weights lie."
     )
+    classifier: _Path | None = Field(
+        None, description="Folder of the request classifier to start from; the shipped one when unset."
+    )
     redis_url: SecretStr | None = Field(None, description="Shared cache, e.g. redis://127.0.0.1:6379/0.")
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL for records; SQLite in the data directory when unset."

@@ -70,6 +70,11 @@ class RequestClassifier:
         return type(self)(replace(self._artifact, abilities=more, version=version))
 
     @property
+    def quick(self) -> bool:
+        """Whether a request takes a millisecond at most, and not the several of a transformer."""
+        return self._artifact.encoder.quick
+
+    @property
     def labels(self) -> Labels:
         """The task and domain names, in the order of the artifact."""
         return Labels(tasks=self._artifact.tasks, domains=self._artifact.domains)

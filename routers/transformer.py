@@ -30,6 +30,8 @@ DENSE: Final = ("query", "key", "value", "mixed", "up", "down")
 """Affine maps of a layer, in the order in which they are applied."""
 NORMS: Final = ("attention_norm", "norm")
 _ID: Final = (1 << SHAPE_BITS) - 1
+_BEGIN: Final = np.array([BEGIN], dtype=np.int32)
+_END: Final = np.array([END], dtype=np.int32)
 _SYSTEM_SHARE: Final = 4
 """A system text gets at most this part of the tokens, so that it never crowds out the user's."""
 _TAIL_SHARE: Final = 3
@@ -131,9 +133,8 @@ def sequence(tokens: Tokens, limit: int) -> Ids:
     A text that is too long keeps two thirds of its room for its head, one third for its tail.
     """
     system = cut(tokens.system & _ID, limit // _SYSTEM_SHARE)
-    parts = [[BEGIN], system, [END]] if len(system) else [[BEGIN]]
-    room = limit - sum(map(len, parts)) - 1
-    return np.concatenate([*parts, cut(tokens.user & _ID, room), [END]]).astype(np.int32)
+    head = np.concatenate([_BEGIN, system, _END]) if len(system) else _BEGIN
+    return np.concatenate([head, cut(tokens.user & _ID, limit - len(head) - 1), _END])
 
 
 def cut(ids: Ids, room: int) -> Ids:

@@ -22,7 +22,7 @@ _VERSION: Final = re.compile(r"[0-9a-f]{12}")
 
 
 class NothingToRollBackError(Exception):
-    """The shipped classifier is in force: there is no older version."""
+    """No version was learnt, or all were rolled back: there is no older one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,34 @@ class Versions:
     """`<version>/` folders beside a pointer to the one in force and those before it."""
 
     folder: Path
+    base: Path = SHIPPED
+    """The artifact that the first version was learnt from."""
 
     @classmethod
-    def of(cls, data_dir: Path) -> Versions:
-        """The versions of a data directory."""
-        return cls(data_dir / FOLDER)
+    def of(cls, data_dir: Path, base: Path | None = None) -> Versions:
+        """The versions of a data directory that were learnt from `base`, or from the shipped artifact.
+
+        Each base has its own, so that a change of base is never a change back to something learnt before. Raises
+        `ArtifactError` when `base` is no artifact.
+        """
+        if base is None:
+            return cls(data_dir / FOLDER)
+        try:
+            return cls(data_dir / f"{FOLDER}-{digest(base)}", base)
+        except OSError as error:
+            raise ArtifactError(f"no classifier in {base}: {error.filename} {_CANNOT}") from error
 
     @property
     def current(self) -> Path:
-        """The artifact in force: the version pointed to, else the shipped one. Raises `ArtifactError`."""
+        """The artifact in force: the version pointed to, else the base. Raises `ArtifactError`."""
         history = self._history()
-        return self.folder / history[-1] if history else SHIPPED
+        return self.folder / history[-1] if history else self.base
 
     def load(self) -> RequestClassifier:
         """The classifier in force. Raises `ArtifactError` when its folder is missing or was altered."""
         folder = self.current
-        if folder == SHIPPED:
-            return RequestClassifier.load()
+        if folder == self.base:
+            return RequestClassifier.load(folder)
         try:
             found = digest(folder)
         except OSError as error:
@@ -75,9 +86,13 @@ class Versions:
         """Put the version before the current one in force, and return its name. Raises `NothingToRollBackError`."""
         history = self._history()
         if not history:
-            raise NothingToRollBackError("the shipped classifier is in force: there is no version before it")
+            raise NothingToRollBackError(f"{self._base_name} is in force: there is no version before it")
         self._point(history[:-1])
-        return history[-2] if len(history) > 1 else digest(SHIPPED)
+        return history[-2] if len(history) > 1 else digest(self.base)
+
+    @property
+    def _base_name(self) -> str:
+        return "the shipped classifier" if self.base == SHIPPED else f"the classifier in {self.base}"
 
     def _history(self) -> list[str]:
         """Versions in the order in which they came into force; empty for the shipped one."""
@@ -98,5 +113,6 @@ class Versions:
         replace_text(self.folder / _POINTER, content + "\n")
 
 
+_CANNOT: Final = "is missing or cannot be read"
 _REMEDY: Final = "restore it, or run `pointsman learn routing --rollback`"
-_POINTER_REMEDY: Final = "restore it, or delete it to go back to the shipped classifier"
+_POINTER_REMEDY: Final = "restore it, or delete it to go back to the classifier that learning began with"

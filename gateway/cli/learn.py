@@ -68,7 +68,7 @@ def _roll_back(settings: Settings, *, as_json: bool) -> None:
     from routers.versions import NothingToRollBackError, Versions
 
     try:
-        version = Versions.of(settings.data_dir).roll_back()
+        version = Versions.of(settings.data_dir, settings.classifier).roll_back()
     except (ArtifactError, NothingToRollBackError) as error:
         raise _stopped(error) from None
     if as_json:
@@ -85,8 +85,8 @@ def _learn(graded: Path, out: Path | None, settings: Settings, *, as_json: bool)
     from routers.placement import TooFewError
     from routers.versions import Versions
 
-    start, versions = time.perf_counter(), Versions.of(settings.data_dir)
-    classifier = load_classifier(settings)
+    start, classifier = time.perf_counter(), load_classifier(settings)
+    versions = Versions.of(settings.data_dir, settings.classifier)
     base = versions.current
     if out is not None and out.exists() and any(out.iterdir()):
         raise typer.BadParameter(f"{out} is not empty", param_hint="--out")

@@ -108,9 +108,8 @@ def renumbered(bert: Any, pieces: dict[str, int], layers: int) -> tuple[tuple[st
     vocabulary = (*_SPECIAL, *rest)
     embeddings = bert.embeddings
     order = torch.tensor([pieces[piece] for piece in vocabulary])
-    embeddings.word_embeddings = nn.Embedding.from_pretrained(
-        embeddings.word_embeddings.weight.detach()[order].clone(), freeze=True
-    )
+    weight = embeddings.word_embeddings.weight.detach()[order].clone()
+    embeddings.word_embeddings = nn.Embedding(len(weight), weight.shape[1], _weight=weight, _freeze=True)
     bert.encoder.layer = bert.encoder.layer[:layers]
     bert.config.num_hidden_layers = layers
     return vocabulary, cast("nn.Module", bert)

@@ -90,7 +90,7 @@ def fit_encoder(
             {"params": list(network.heads()), "lr": _HEAD_RATE, "weight_decay": 0.01},
         ]
     )
-    network.bert.embeddings.requires_grad_(False)  # type: ignore[operator,union-attr]  # BERT's own attribute
+    network.bert.embeddings.requires_grad_(False)
     steps = epochs * -(-len(rows) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step, steps))
     network.train()

@@ -76,3 +76,21 @@ def test_a_damaged_pointer_says_how_to_go_back(tmp_path, content) -> None:
     (versions.folder / "current").write_text(content)
     with pytest.raises(ArtifactError, match="delete it"):
         versions.load()
+
+
+def test_each_base_has_versions_of_its_own(tmp_path) -> None:
+    """What was learnt from one classifier is never served in place of another that was chosen later."""
+    base = candidate(tmp_path / "base", "another one")
+    shipped, chosen = Versions.of(tmp_path), Versions.of(tmp_path, base)
+    learnt = shipped.publish(candidate(tmp_path / "a", "first"))
+    assert chosen.current == base
+    assert chosen.load().version == digest(base)
+    with pytest.raises(NothingToRollBackError, match=r"the classifier in .*base is in force"):
+        chosen.roll_back()
+    assert shipped.load().version == learnt
+
+
+def test_a_base_that_is_no_artifact_is_named(tmp_path) -> None:
+    """The message has the folder and the file that is missing."""
+    with pytest.raises(ArtifactError, match=r"no classifier in .*absent: .*config\.json is missing"):
+        Versions.of(tmp_path, tmp_path / "absent")
