@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
+_UNWATCHED_S = 0.02
 
 
 class ClientLeft(Exception):
@@ -66,18 +67,26 @@ async def send_whole(send: Send, status: int, headers: Headers, body: bytes, con
 async def until_client_leaves(receive: Receive, work: Coroutine[None, None, None]) -> None:
     """Run `work`, and cancel it as soon as the client disconnects: servers do not do this by themselves.
 
-    Raises `ClientLeft` after the cancelled work has cleaned up.
+    Raises `ClientLeft` after the cancelled work has cleaned up. What is done within 20 ms is not watched.
     """
     task = asyncio.current_task()
-    watcher = asyncio.create_task(_cancel_on_disconnect(receive, task)) if task else None
+    loop = asyncio.get_running_loop()
+    watchers: list[asyncio.Task[None]] = []
+
+    def watch() -> None:
+        if task is not None:
+            watchers.append(loop.create_task(_cancel_on_disconnect(receive, task)))
+
+    timer = loop.call_later(_UNWATCHED_S, watch)
     try:
         await work
     except asyncio.CancelledError:
-        if task is None or watcher is None or not watcher.done() or task.uncancel() > 0:
+        if task is None or not any(watcher.done() for watcher in watchers) or task.uncancel() > 0:
             raise  # somebody else wants this task to end
         raise ClientLeft from None
     finally:
-        if watcher is not None:
+        timer.cancel()
+        for watcher in watchers:
             watcher.cancel()
 
 

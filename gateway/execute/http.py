@@ -7,6 +7,7 @@ from urllib.request import getproxies
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.errors import BadCompletion
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5.0
 _UNIX = "unix://"
+_HEADERS = {
+    "content-type": "application/json",
+    "user-agent": "pointsman",
+    "accept": "*/*",
+    "accept-encoding": "gzip, deflate",
+}
 _MAX_ERROR_BYTES = 64 * 1024
 
 
@@ -118,8 +125,9 @@ def _body(call: Call, endpoint: Endpoint) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def _headers(endpoint: Endpoint, trace: str | None) -> dict[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "pointsman"}
+def _headers(endpoint: Endpoint, trace: str | None) -> CIMultiDict[str]:
+    """All of them, so that the client library has none to add of its own."""
+    headers = CIMultiDict(_HEADERS)
     if endpoint.headers:
         headers.update(endpoint.headers)
     if endpoint.key:
