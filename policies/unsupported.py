@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from policies.model import Policy
 
 _ROOT_KEYS = ("limits", "include", "variables")
-_PLAN_KEYS = ("hedge", "chain", "shadow")
-_EXPERIMENT_KINDS = ("shadow",)
 _EXPERIMENT_KEYS = ("stop_if", "max_usd")
 
 
@@ -27,15 +25,7 @@ def unsupported_problems(policy: Policy) -> Iterator[Problem]:
     for key in _ROOT_KEYS:
         if getattr(policy, key):
             yield _problem((key,), key)
-    plans: list[tuple[Loc, object]] = [(("default",), policy.default)]
-    plans += [(("rules", index, "then"), rule.then) for index, rule in enumerate(policy.rules)]
-    for loc, plan in plans:
-        for key in _PLAN_KEYS:
-            if getattr(plan, key) is not None:
-                yield _problem((*loc, key), key)
     for index, experiment in enumerate(policy.experiments):
-        if experiment.kind in _EXPERIMENT_KINDS:
-            yield _problem(("experiments", index, "kind"), f"kind: {experiment.kind}")
         for key in _EXPERIMENT_KEYS:
             if getattr(experiment, key) is not None:
                 yield _problem(("experiments", index, key), key)
