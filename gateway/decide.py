@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from routers.signals import Signals
 
 # What a target is taken to be able to do until it is calibrated or the policy says so with `ability:`.
-_FALLBACK_SUCCESS = {"specialist": 0.5, "local": 0.5, "upstream": 0.9}
+FALLBACK_SUCCESS = {"specialist": 0.5, "local": 0.5, "upstream": 0.9}
 
 
 def decide(call: Call, signals: Signals, live: LivePolicy, *, explained: bool = True) -> Decision:
@@ -89,5 +89,5 @@ def target_success(policy: Policy, signals: Signals) -> Mapping[str, float]:
         elif target.kind == "local":
             found[name] = 1.0 - signals.difficulty
         else:
-            found[name] = _FALLBACK_SUCCESS[target.kind]
+            found[name] = FALLBACK_SUCCESS[target.kind]
     return found

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.records.facts import exact_model, success
+from policies.replay import special_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +128,7 @@ def _facts(outcome: Outcome, model_asked: str) -> dict[str, object] | None:
         **outcome.logged,
         **exact_model(outcome.call.model, model_asked),
         **_experiment(outcome.decision),
+        **_special(outcome.decision),
         "accept": [step.accept_confidence for step in outcome.decision.plan.steps],
         **success(outcome.signals.success),
     }
@@ -136,6 +138,11 @@ def _experiment(decision: Decision) -> dict[str, object]:
     if decision.experiment is None:
         return {}
     return {"experiment": decision.experiment, "arm": decision.arm}
+
+
+def _special(decision: Decision) -> dict[str, object]:
+    route = special_route(decision.plan)
+    return {} if route is None else {"route": route}
 
 
 def _signals(signals: Signals) -> dict[str, object]:

@@ -64,6 +64,18 @@ def read_labelled(file: Path) -> GradedFile:
     return _read(file, lambda row, place: _outcomes(row, place) if "outcomes" in row else {})
 
 
+def read_scores(file: Path) -> dict[str, float]:
+    """Grades by request, of rows with `request_id` and `score`; the later of two counts. Raises `GradedFileError`."""
+    found: dict[str, float] = {}
+    for place, row in _objects(file, _bytes(file)):
+        if not isinstance(row.get("request_id"), str):
+            raise GradedFileError(
+                f"{place}: needs `request_id`, as the response header `x-request-id` gave it"
+            )
+        found[row["request_id"]] = _grade(row, "score", place)
+    return found
+
+
 def identity(text: RequestText) -> str:
     """SHA-256 over the words of a request, without case, spaces and punctuation: equal requests share it."""
     plain = "".join(letter for letter in f"{text.system}\n{text.user}".lower() if letter.isalnum())

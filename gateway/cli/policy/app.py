@@ -6,20 +6,21 @@ import typer
 
 from gateway.cli.policy.check import check
 from gateway.cli.policy.publish import publish
+from gateway.cli.policy.replay import replay
 from gateway.cli.policy.rollback import rollback
 from gateway.cli.policy.show import show
 from gateway.cli.policy.status import status
 from gateway.cli.policy.versions import versions
 
 policy_app = typer.Typer(
-    no_args_is_help=True, help="The life of a policy's edit: check it, put it in force, go back."
+    no_args_is_help=True, help="The life of a policy's edit: check it, replay it, put it in force, go back."
 )
 
 
 @policy_app.callback()
 def policy() -> None:
-    """The life of a policy's edit: check it, put it in force, go back."""
+    """The life of a policy's edit: check it, replay it, put it in force, go back."""
 
 
-for command in (check, publish, versions, show, rollback, status):
+for command in (check, replay, publish, versions, show, rollback, status):
     policy_app.command()(command)
