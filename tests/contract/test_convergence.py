@@ -73,7 +73,7 @@ def published_on_both(two: Two, timeout_s: float) -> None:
     winner = next(answer.json()["version"] for answer in answers if answer.status_code == 200)
     for one in two:
         wait_for(one, lambda state: state["policy"] == winner, timeout_s)
-        state = wait_for(one, lambda state: state["policies"]["converged"], full=True)
+        state = wait_for(one, lambda state: state["policies"]["converged"], timeout_s, full=True)
         assert set(state["policies"]["processes"].values()) == {winner}
         assert len(state["policies"]["processes"]) == 2
 

@@ -120,6 +120,18 @@ async def test_a_history_that_is_away_is_written_later(tmp_path, path):
         assert (await versions.newest()).author == "anna"
 
 
+async def test_no_other_process_signs_what_is_being_published(path):
+    """Whoever sees the new file before its entry waits for the publisher to write it."""
+    async with by_file(path) as (holder, source, versions):
+        async with source.turn():
+            path.write_text(OTHER)
+            other = asyncio.create_task(FileSource(hold(path), versions, shipped=False).start())
+            await asyncio.sleep(0.2)
+            await source.commit(holder.build(OTHER, "p"), holder.current, ANNA)
+        await other
+        assert [one.author for one in await versions.page(9)] == ["anna", "file"]
+
+
 async def test_processes_of_a_host_enter_a_version_once(path):
     """Whoever sees the file first writes the entry; the others find it."""
     async with by_file(path) as (holder, source, versions):

@@ -26,12 +26,14 @@ for number in itertools.count():
 
 
 def test_links_and_permissions_stay(tmp_path):
-    """The link still points to the file, which has the new content and the old mode."""
+    """The link still points to the file, which has the new content and the old mode; a reader ends with the old."""
     real, link = tmp_path / "real.yaml", tmp_path / "link.yaml"
     real.write_text("old")
     real.chmod(0o604)
     link.symlink_to(real)
-    replace(link, b"new")
+    with real.open("rb") as reading:
+        replace(link, b"new")
+        assert reading.read() == b"old"
     assert link.is_symlink() and real.read_bytes() == b"new"
     assert real.stat().st_mode & 0o777 == 0o604
     assert {path.name for path in tmp_path.iterdir()} == {"real.yaml", "link.yaml"}
