@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from policies.document import Loc
     from policies.model import Policy
 
-_ROOT_KEYS = ("limits", "include", "variables")
-_EXPERIMENT_KEYS = ("stop_if", "max_usd")
+_ROOT_KEYS = ("include", "variables")
 
 
 def unsupported_problems(policy: Policy) -> Iterator[Problem]:
@@ -25,10 +24,6 @@ def unsupported_problems(policy: Policy) -> Iterator[Problem]:
     for key in _ROOT_KEYS:
         if getattr(policy, key):
             yield _problem((key,), key)
-    for index, experiment in enumerate(policy.experiments):
-        for key in _EXPERIMENT_KEYS:
-            if getattr(experiment, key) is not None:
-                yield _problem(("experiments", index, key), key)
 
 
 def _problem(loc: Loc, what: str) -> Problem:

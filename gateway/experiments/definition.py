@@ -53,7 +53,8 @@ class Running(msgspec.Struct, frozen=True):
             case "tenant":
                 value = call.caller.tenant
             case "session":
-                value = call.metadata.get("session_id") or call.headers.get("x-session-id", "")
+                session = call.metadata.get("session_id") or call.headers.get("x-session-id", "")
+                value = session and f"{call.caller.tenant} {session}"
             case _:
                 return None
         if not value:

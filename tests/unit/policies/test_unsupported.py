@@ -7,6 +7,6 @@ from tests.unit.policies.build import TARGETS, findings
 
 def test_what_is_ahead_of_the_gateway_is_refused():
     """The finding stands at the key and says that it is a matter of time."""
-    text = TARGETS + "limits: {usd_per_day: 5}\ndefault: {steps: [small]}\n"
+    text = TARGETS + "variables: {a: 1}\ndefault: {steps: [small]}\n"
     found = [finding.split(" ", 1)[1] for finding in findings(text)]
-    assert found[-1:] == ["`limits` is not supported by this release yet"]
+    assert found[-1:] == ["`variables` is not supported by this release yet"]
