@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.records.versions import Changes, PolicyVersion, PolicyVersions
 
 _SUBMITTED = "policy"
-"""Stands for the path in findings of a text that came over the network."""
+"""Stands for the path in findings about a text that came over the network; files that it includes have their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
     first = errors[0]
     more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
     return PolicyRefused(
-        f"The policy was not published, {_SUBMITTED}:{first.line}:{first.column}: {first.message}{more}. "
+        f"The policy was not published, {first.path}:{first.line}:{first.column}: {first.message}{more}. "
         "Correct what `findings` lists; `POST /admin/v1/policy/check` tries it without publishing.",
         details={"findings": [as_json(finding) for finding in findings]},
     )
@@ -188,4 +188,4 @@ def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
 
 def as_json(finding: Finding) -> dict[str, object]:
     """A finding for programs."""
-    return {name: getattr(finding, name) for name in ("severity", "line", "column", "message", "rule")}
+    return {name: getattr(finding, name) for name in ("severity", "path", "line", "column", "message", "rule")}

@@ -112,7 +112,7 @@ def said(finding: Mapping[str, Any], file: str) -> str:
     """A finding as `pointsman policy check` prints it."""
     from policies.findings import Finding
 
-    return str(Finding(path=file, **finding))
+    return str(Finding(**{**finding, "path": file if finding["path"] == "policy" else finding["path"]}))
 
 
 def show_changes(changes: Mapping[str, Any] | None) -> None:
