@@ -292,6 +292,13 @@ class PlanExhausted(GatewayError):
         return self.cause.http_status
 
 
+class ShuttingDown(GatewayError):
+    """The gateway stops, and this answer did not come within the grace period."""
+
+    status = 503
+    code = "shutting_down"
+
+
 class StreamBroken(GatewayError):
     """The answer broke off after its first byte had been sent."""
 

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     max_body_mb: Annotated[float, Field(gt=0)] = Field(
         20.0, description="Largest request body accepted, in megabytes."
     )
+    grace_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        20.0,
+        description="How long running requests may go on after SIGTERM; what is left then is ended with an error.",
+    )
     log_level: str = Field("info", description="debug, info, warning or error.")
     local_usd_per_cpu_hour: Annotated[float, Field(ge=0)] = Field(
         0.04,

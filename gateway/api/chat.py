@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import time
 from typing import TYPE_CHECKING
@@ -9,14 +11,14 @@ from typing import TYPE_CHECKING
 from gateway.api import errors, http
 from gateway.api.wire import build_call
 from gateway.cache.eligibility import parse_cache_control
-from gateway.errors import GatewayError, MethodNotAllowed, StreamBroken
+from gateway.errors import GatewayError, MethodNotAllowed, ShuttingDown, StreamBroken
 from gateway.execute.events import DONE, frame
 from gateway.execute.streams import fold, unfold
 from gateway.telemetry import names as n
 from gateway.types import CacheDirective
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from starlette.types import Receive, Scope, Send
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from policies.decision import Decision
 
 _ids = random.Random()  # noqa: S311 an id is no secret; it has to be unique, over processes too
+_LAST_WORD_S = 0.5
+_STOPPING = ShuttingDown("The gateway is shutting down and cannot finish this answer; please ask again.")
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 _PRINTABLE = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
@@ -81,17 +85,19 @@ class ChatCompletions:
         )
 
     async def _answer(self, call: Call, send: Send) -> None:
-        reply = await self._pipeline.handle(call)
+        try:
+            reply = await self._pipeline.handle(call)
+            if not call.stream:
+                completion = fold([delta async for batch in reply.deltas for delta in batch])
+        except asyncio.CancelledError:
+            headers = [*errors.headers(_STOPPING), (b"x-request-id", call.request_id.encode())]
+            body = errors.envelope(_STOPPING)
+            await _last_word(http.send_whole(send, _STOPPING.http_status, headers, body, _JSON))
+            raise
         if call.stream:
             await _stream(reply, send)
-        else:
-            await _whole(reply, send)
-
-
-async def _whole(reply: Reply, send: Send) -> None:
-    """Fold the deltas, then answer: the outcome is final, so cost and savings are in the headers."""
-    completion = fold([delta async for batch in reply.deltas for delta in batch])
-    await http.send_whole(send, 200, response_headers(reply.outcome), completion.body, _JSON)
+        else:  # the outcome is final, so cost and savings are in the headers
+            await http.send_whole(send, 200, response_headers(reply.outcome), completion.body, _JSON)
 
 
 async def _stream(reply: Reply, send: Send) -> None:
@@ -113,9 +119,22 @@ async def _stream(reply: Reply, send: Send) -> None:
                 await send({"type": "http.response.body", "body": events, "more_body": True})
     except StreamBroken as error:
         end = frame(errors.envelope(error))
+    except asyncio.CancelledError:
+        if begun:
+            event = {"type": "http.response.body", "body": frame(errors.envelope(_STOPPING))}
+            await _last_word(send(event))
+        raise
     finally:
         await reply.deltas.aclose()
     await send({"type": "http.response.body", "body": end})
+
+
+async def _last_word(sending: Awaitable[None]) -> None:
+    """Tell a caller whose work is cancelled. One that has left hears nothing, and one that is cut off by a shutdown
+    must not take what it has for the whole answer; one that does not read must not hold the shutdown."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORD_S):
+            await sending
 
 
 def _events(delta: Delta, call: Call) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +61,7 @@ async def _serve(settings: Settings, host: str, port: int, fd: int | None) -> No
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here depends on the peer's address
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=math.ceil(settings.grace_s),
         h11_max_incomplete_event_size=64 * 1024,
     )
     await uvicorn.Server(options).serve(sockets=[listener])

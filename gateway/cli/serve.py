@@ -16,9 +16,11 @@ from gateway.cli.gateway import listen
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from gateway.settings import Settings
     from gateway.supervise import Child
 
-_GRACE_S = 30.0
+_AFTER_GRACE_S = 10.0
+"""What a gateway needs after its grace period to tell its callers, write its records and export its traces."""
 
 
 def serve(
@@ -59,12 +61,16 @@ def serve(
         if plan.models:
             children.append(_worker(Path(runtime) / "worker.sock", plan.models, env))
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        code = asyncio.run(_run(children, announce(url, plan, console_port), console_port, host))
+        code = asyncio.run(_run(children, announce(url, plan, console_port), console_port, host, settings))
     raise typer.Exit(code)
 
 
 async def _run(
-    children: list[Child], announcing: Coroutine[None, None, None], console_port: int, host: str
+    children: list[Child],
+    announcing: Coroutine[None, None, None],
+    console_port: int,
+    host: str,
+    settings: Settings,
 ) -> int:
     from gateway.cli.console_port import not_built_yet
     from gateway.supervise import Supervisor
@@ -72,7 +78,7 @@ async def _run(
     console = await not_built_yet(host, console_port)
     banner = asyncio.create_task(announcing)
     try:
-        return await Supervisor(children, _GRACE_S).run()
+        return await Supervisor(children, settings.grace_s + _AFTER_GRACE_S).run()
     finally:
         banner.cancel()
         if console is not None:

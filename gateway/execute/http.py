@@ -32,6 +32,7 @@ _HEADERS = {
     "accept-encoding": "gzip, deflate",
 }
 _MAX_ERROR_BYTES = 64 * 1024
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class OpenAIExecutor:
@@ -148,8 +149,18 @@ async def _rejection(provider: str, response: aiohttp.ClientResponse) -> Excepti
 async def _read_whole(
     provider: str, response: aiohttp.ClientResponse, call: Call
 ) -> AsyncGenerator[Sequence[Delta], None]:
+    chunks: list[bytes] = []
+    size = 0
     try:
-        yield (read_event(await response.read(), whole=True),)
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > _MAX_ANSWER_BYTES:
+                response.close()
+                raise BadCompletion(
+                    f"`{provider}` sent more than {_MAX_ANSWER_BYTES // 2**20} MiB as one answer."
+                )
+            chunks.append(chunk)
+        yield (read_event(b"".join(chunks), whole=True),)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise failures.from_exception(provider, error) from error
     finally:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import openai
 import pytest
 
 from tests.contract.test_chat import ask
-from tests.fake_upstream import Cut, DropConnection, EmptyStream, Error, ErrorInStream, Garbage, Hang, Stream
+from tests.fake_upstream import (
+    Cut,
+    DropConnection,
+    EmptyStream,
+    Error,
+    ErrorInStream,
+    FakeUpstream,
+    Garbage,
+    Hang,
+    Raw,
+    Stream,
+)
 from tests.processes import Pointsman
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.contract.test_chat import Plain
-    from tests.fake_upstream import FakeUpstream
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 BAD_BODIES = [
@@ -219,3 +231,39 @@ def test_a_hanging_upstream_is_given_up_in_time(
         assert raised.value.status_code == 504
         assert raised.value.code == "upstream_timeout"
         assert 0.4 < time.monotonic() - started < 5
+
+
+def test_what_a_shutdown_cuts_off_is_told_so(tmp_path: Path) -> None:
+    """After the grace period a stream ends with an error event and no `[DONE]`, a whole request with 503."""
+    with FakeUpstream() as upstream:
+        environ = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k", "POINTSMAN_GRACE_S": "1"}
+        with Pointsman(tmp_path / "data", environ=environ) as gateway, ThreadPoolExecutor() as threads:
+            upstream.script(Hang(after_events=2, parts=["a", "b"]), Hang())
+            url = f"{gateway.origin}/v1/chat/completions"
+            body = {"model": "mid", "messages": MESSAGES}
+            running = []
+            for stream in (True, False):
+                asked = {**body, "stream": stream}
+                running.append(threads.submit(httpx.post, url, json=asked, timeout=20))
+                deadline = time.monotonic() + 5
+                while len(upstream.requests) < len(running) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+            streamed, whole = running
+            started = time.monotonic()
+            assert gateway.stop() in (0, -15)
+            assert 0.9 < time.monotonic() - started < 6
+            text = streamed.result().text
+    assert '"content":"a"' in text.replace(" ", "")
+    assert text.rstrip().splitlines()[-1].startswith('data: {"error":')
+    assert "shutting_down" in text and "[DONE]" not in text
+    assert whole.result().status_code == 503
+    assert whole.result().json()["error"]["code"] == "shutting_down"
+
+
+def test_an_answer_without_end_is_not_kept(plain: Plain) -> None:
+    """A whole answer beyond any sensible size is a failure of its target, and costs no memory without bound."""
+    gateway, upstream = plain
+    upstream.script(Raw(200, {"content-type": "application/json"}, b" " * (65 * 1024 * 1024)))
+    with pytest.raises(openai.InternalServerError) as refused:
+        gateway.client().chat.completions.create(model="auto", messages=MESSAGES, seed=7)
+    assert "more than 64 MiB" in str(refused.value)
