@@ -15,6 +15,8 @@ from gateway.api import errors, models
 from gateway.api.admin.policy import policy_routes
 from gateway.api.chat import ChatCompletions
 from gateway.api.edge import Edge
+from gateway.api.feedback import read_feedback
+from gateway.api.http import ClientLeft
 from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 
 if TYPE_CHECKING:
@@ -63,6 +65,16 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     async def get_model(name: str, request: Request) -> JSONResponse:
         authenticate(request)
         return JSONResponse(models.get_model(name, current))
+
+    @app.post("/v1/feedback", summary="How good an answer was", status_code=204)
+    async def feedback(request: Request) -> Response:
+        caller = services.authenticator.authenticate(request.headers.get("authorization"))
+        try:
+            grade = await read_feedback(request.receive, request.scope)
+        except ClientLeft:
+            return Response(status_code=499)
+        await services.grades.keep(grade, caller)
+        return Response(status_code=204)
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:

@@ -3,12 +3,13 @@
     StartupError                      exit 2, all findings at once
     GatewayError
       CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
-                      UnknownVersion 404  MethodNotAllowed 405  PolicyNotWritable 409  PolicyChanged 412  TooLarge 413
-                      UnsupportedMedia 415  PolicyRefused 422  PreconditionMissing 428
+                      UnknownVersion 404  UnknownRequest 404  MethodNotAllowed 405  PolicyNotWritable 409
+                      PolicyChanged 412  TooLarge 413  UnsupportedMedia 415  PolicyRefused 422
+                      PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
       PlanExhausted   502, carries its attempts
-      NoUpstreamConfigured 503  NoUsableTarget 503  HistoryUnavailable 503
+      NoUpstreamConfigured 503  NoUsableTarget 503  HistoryUnavailable 503  RecordsUnavailable 503
       StreamBroken    after the first byte: an error event, no [DONE]
 
 Each class fixes `status`, `type` and `code` in OpenAI's words. Only `AttemptError` is caught in the
@@ -109,6 +110,13 @@ class UnknownVersion(CallerError):
     code = "unknown_policy_version"
 
 
+class UnknownRequest(CallerError):
+    """No record of the caller's own tenant has this request id."""
+
+    status = 404
+    code = "request_not_found"
+
+
 class MethodNotAllowed(CallerError):
     """The URL exists and does not take this method."""
 
@@ -192,6 +200,13 @@ class HistoryUnavailable(GatewayError):
             "see that the database answers, then send this again."
         )
         self.reason = reason
+
+
+class RecordsUnavailable(GatewayError):
+    """The database of records does not answer; requests are answered all the same."""
+
+    status = 503
+    code = "records_unavailable"
 
 
 class AttemptError(GatewayError):

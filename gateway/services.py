@@ -24,6 +24,7 @@ from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
 from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
+from gateway.records.grades import Grades
 from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.shadow import Shadows
 from gateway.steering import Steering, steer
@@ -66,6 +67,11 @@ class Services:
     admin: AdminGate
     publishing: Publishing
     steering: Steering
+
+    @property
+    def grades(self) -> Grades:
+        """Where callers' grades of answers go."""
+        return Grades(self.records.engine)
 
     async def prepare(self) -> None:
         """Open what has to be there before the first request; raises `StartupError`."""

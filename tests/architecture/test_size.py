@@ -10,7 +10,7 @@ SOURCES = ("gateway", "routers", "policies")
 MAX_LINES = 300
 MAX_BODY = 40
 # Each entry says why the thing would read worse in pieces.
-ALLOWED_FILES: dict[str, str] = {}
+ALLOWED_FILES: dict[str, str] = {"gateway/errors.py": "the tree drawn at its top is read and kept as one"}
 ALLOWED_FUNCTIONS: dict[str, str] = {}
 
 
