@@ -9,13 +9,14 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateColumn
 
 from gateway.records.models import Base, SchemaVersion
 
 if TYPE_CHECKING:
     from sqlalchemy import Insert, Table
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 log = logging.getLogger("pointsman.records")
@@ -65,7 +66,11 @@ def insert_or_replace(connection: Connection | AsyncConnection, table: type[Base
 
 def _insert(connection: Connection | AsyncConnection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
     """The two dialects say `ON CONFLICT` alike, and SQLAlchemy keeps it in each of them."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 2 MB that SQLite can do without
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _version(connection: Connection, there: set[str]) -> int:
