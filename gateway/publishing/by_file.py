@@ -42,14 +42,15 @@ class FileSource:
         self._seen: tuple[int, int, int, int] | None = None
         self._recorded = ""
         self._signed: dict[str, Signature] = {}
+        self._unwatched = False
+        self._untold = ""
 
     @property
     def place(self) -> str:
         return str(self._holder.path)
 
     async def start(self) -> None:
-        with contextlib.suppress(Busy, NotReplaceable):
-            await self._keep_up()
+        await self._look()
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -90,16 +91,33 @@ class FileSource:
         return await self._record()
 
     async def follow(self) -> None:
-        """The folder is watched, because editors and ConfigMaps replace files; every second the file is looked at too,
+        while True:
+            try:
+                await self._watch()
+            except (
+                OSError,
+                RuntimeError,
+            ) as error:  # e.g. the user watches as many folders as the kernel allows
+                if not self._unwatched:
+                    log.warning("%s cannot be watched (%s); it is looked at every second", self.place, error)
+                self._unwatched = True
+            await asyncio.sleep(_POLL_MS / 1000)
+            await self._look()
 
-        for file systems and links that tell nothing. What else happens in the folder costs one `stat`.
+    async def _watch(self) -> None:
+        """Look whenever something happens in the folder, because editors and ConfigMaps replace files.
+
+        Every second too, for file systems and links that tell nothing. A look costs one `stat`.
         """
         async for _ in watchfiles.awatch(
             self._holder.path.parent, watch_filter=None, debounce=100, recursive=False,
             rust_timeout=_POLL_MS, yield_on_timeout=True,
         ):  # fmt: skip
-            with contextlib.suppress(Busy, NotReplaceable):
-                await self._keep_up()
+            await self._look()
+
+    async def _look(self) -> None:
+        with contextlib.suppress(Busy, NotReplaceable):
+            await self._keep_up()
 
     async def _keep_up(self) -> None:
         """Serve what the file says; then, when no publication is under way, see that the history says so."""
@@ -112,16 +130,27 @@ class FileSource:
         """Whether the newest version in the history is what serves; adds it when it is not."""
         live = self._holder.current
         try:
-            newest = await self._versions.newest()
-            signature = self._signed.get(live.digest, _EDITED if newest else _FIRST)
-            while newest is None or newest.digest != live.digest:
-                with contextlib.suppress(Superseded):  # by a gateway on another host
-                    await self._versions.append(entry(newest, live, signature))
-                newest = await self._versions.newest()
+            while not await self._is_recorded(live):
+                pass
         except HistoryUnavailable as error:
-            log.warning("policy %s is in force and not in the history yet: %s", live.version, error.reason)
+            if self._untold != live.digest:
+                log.warning(
+                    "policy %s is in force and not in the history yet: %s", live.version, error.reason
+                )
+            self._untold = live.digest
             return False
         self._recorded = live.digest
+        return True
+
+    async def _is_recorded(self, live: LivePolicy) -> bool:
+        """False when a gateway on another host was faster, so that the next serial has to be found anew."""
+        newest = await self._versions.newest()
+        if newest is None or newest.digest != live.digest:
+            signature = self._signed.get(live.digest, _EDITED if newest else _FIRST)
+            try:
+                await self._versions.append(entry(newest, live, signature))
+            except Superseded:
+                return False
         return True
 
     def _not_writable(self, why: str) -> PolicyNotWritable:

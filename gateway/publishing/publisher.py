@@ -188,4 +188,6 @@ def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
 
 def as_json(finding: Finding) -> dict[str, object]:
     """A finding for programs."""
-    return {name: getattr(finding, name) for name in ("severity", "path", "line", "column", "message", "rule")}
+    return {
+        name: getattr(finding, name) for name in ("severity", "path", "line", "column", "message", "rule")
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 ALIVE_S = 15.0
 """A process that was not heard of for longer is taken for gone."""
 _FORGOTTEN_S = 3600.0
+_PATIENCE_S = 2.0
+"""Nobody waits longer for it: what the others serve is good to know and no more."""
 
 
 class Unseen(Exception):
@@ -45,7 +48,7 @@ class Processes:
         """Say that `process` is alive and serves `policy`; forget those that are long gone."""
         row = {"process": process, "scope": self._scope, "policy": policy, "seen": time.time()}
         try:
-            async with self._engine.begin() as connection:
+            async with asyncio.timeout(_PATIENCE_S), self._engine.begin() as connection:
                 gone = GatewayProcessRow.seen < time.time() - _FORGOTTEN_S
                 await connection.execute(delete(GatewayProcessRow).where(gone))
                 await connection.execute(insert_or_replace(connection, GatewayProcessRow), [row])
@@ -55,7 +58,7 @@ class Processes:
     async def leave(self, process: str) -> None:
         """Take `process` off the list."""
         try:
-            async with self._engine.begin() as connection:
+            async with asyncio.timeout(_PATIENCE_S), self._engine.begin() as connection:
                 await connection.execute(
                     delete(GatewayProcessRow).where(GatewayProcessRow.process == process)
                 )
@@ -69,7 +72,7 @@ class Processes:
             row.scope == self._scope, row.seen > time.time() - ALIVE_S
         )
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(_PATIENCE_S), self._engine.connect() as connection:
                 rows = await connection.execute(query.order_by(row.process))
                 return [Process(*found) for found in rows]
         except (SQLAlchemyError, OSError) as error:

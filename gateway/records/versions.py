@@ -6,9 +6,10 @@ is kept, on whichever hosts they are made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Origin = Literal["api", "file", "rollback"]
 Changes = Mapping[str, object]
-ORIGINS: tuple[Origin, ...] = get_args(Origin)
+_PATIENCE_S = 10.0
 
 
 class Superseded(Exception):
@@ -79,7 +80,7 @@ class PolicyVersions:
         """Keep `version` under its serial; raises `Superseded` when that is taken."""
         fields = {name: getattr(version, name) for name in PolicyVersion.__slots__}
         try:
-            async with self._engine.begin() as connection:
+            async with asyncio.timeout(_PATIENCE_S), self._engine.begin() as connection:
                 await connection.execute(insert(PolicyVersionRow), [fields | {"scope": self._scope}])
         except IntegrityError as error:
             raise Superseded from error
@@ -96,7 +97,7 @@ class PolicyVersions:
 
     async def _rows(self, query: Select[tuple[object, ...]]) -> list[Row[tuple[object, ...]]]:
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(_PATIENCE_S), self._engine.connect() as connection:
                 return list(await connection.execute(query))
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(error) from error
@@ -108,4 +109,6 @@ def _version(row: Row[tuple[object, ...]]) -> PolicyVersion:
 
 
 def _unavailable(error: Exception) -> HistoryUnavailable:
-    return HistoryUnavailable(str(getattr(error, "orig", None) or error).splitlines()[0])
+    if isinstance(error, TimeoutError):
+        return HistoryUnavailable(f"no answer in {_PATIENCE_S:g} s")
+    return HistoryUnavailable(str(getattr(error, "orig", None) or error).partition("\n")[0])

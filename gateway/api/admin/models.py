@@ -43,7 +43,9 @@ class FindingOut(BaseModel):
     """One thing to fix (error) or to look at (warning)."""
 
     severity: Literal["error", "warning"]
-    path: str = Field(description="`policy` for the text that was sent, the path for a file that it includes.")
+    path: str = Field(
+        description="`policy` for the text that was sent, the path for a file that it includes."
+    )
     line: int
     column: int
     message: str

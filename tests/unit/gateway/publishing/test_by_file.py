@@ -13,6 +13,7 @@ from gateway.errors import PolicyNotWritable
 from gateway.publishing.by_file import FileSource
 from gateway.publishing.editions import Signature
 from gateway.records.versions import Superseded
+from tests.loopback import until
 from tests.processes import clean_environ
 from tests.unit.gateway.build import POLICY
 from tests.unit.gateway.publishing.build import OTHER, ROOT, by_file, history, hold
@@ -141,3 +142,17 @@ async def test_processes_of_a_host_enter_a_version_once(path):
         for other in others:
             await other.start()
         assert [one.author for one in await versions.page(9)] == ["anna", "file"]
+
+
+async def test_a_folder_that_cannot_be_watched_is_looked_at(path):
+    """The folder is replaced by another one, and what lies in that is served within seconds."""
+    async with by_file(path) as (holder, source, _):
+        path.unlink()
+        path.parent.rmdir()
+        following = asyncio.create_task(source.follow())
+        await asyncio.sleep(0.2)
+        assert not following.done()
+        path.parent.mkdir()
+        path.write_text(OTHER)
+        assert await until(lambda: holder.current.text == OTHER)
+        following.cancel()
