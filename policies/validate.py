@@ -1,4 +1,4 @@
-"""Checks what a policy means, apart from its form: names that exist, rules that can be reached."""
+"""Checks what a policy means, apart from its form: names that exist, plans that can run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 def validate(policy: Policy, document: Document, source: str, labels: Labels | None = None) -> list[Finding]:
     """Every finding about `policy`, with the places that `document` knows."""
-    return [_placed(problem, document, source) for problem in _problems(policy, labels or Labels())]
+    return [placed(problem, document, source) for problem in _problems(policy, labels or Labels())]
 
 
-def _placed(problem: Problem, document: Document, source: str) -> Finding:
+def placed(problem: Problem, document: Document, source: str) -> Finding:
+    """A problem as a finding, where `document` has it."""
     line, column = document.place(problem.loc, key=problem.on_key)
     rule = rule_at(document, problem.loc)
     return Finding(problem.severity, source, line, column, problem.message, rule)
@@ -49,7 +50,6 @@ def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
         yield from plan_problems(rule.then, policy, (*loc, "then"))
     yield from plan_problems(policy.default, policy, ("default",))
     yield from _ids(policy)
-    yield from _reach(policy)
     yield from experiment_problems(policy)
     yield from unsupported_problems(policy)
     for index, case in enumerate(policy.tests):
@@ -79,23 +79,6 @@ def _ids(policy: Policy) -> Iterator[Problem]:
         if rule.id in first:
             yield Problem(loc, f"rule id {quote(rule.id)} is already that of rule {first[rule.id] + 1}")
         first.setdefault(rule.id, index)
-
-
-def _reach(policy: Policy) -> Iterator[Problem]:
-    """Rules behind one that always matches, or behind an equal condition; what they forbid still holds."""
-    seen: dict[str, str] = {}
-    catch_all: str | None = None
-    for index, rule in enumerate(policy.rules):
-        condition = rule.when.model_dump_json(exclude_none=True)
-        if catch_all is not None:
-            why = f"never chosen: rule {quote(catch_all)} before it always matches"
-            yield Problem(("rules", index), why, "warning")
-        elif condition in seen:
-            why = f"never chosen: rule {quote(seen[condition])} before it has the same conditions"
-            yield Problem(("rules", index), why, "warning")
-        if condition == "{}":
-            catch_all = catch_all or rule.id
-        seen.setdefault(condition, rule.id)
 
 
 def _expect(expect: Expect, policy: Policy, loc: Loc) -> Iterator[Problem]:

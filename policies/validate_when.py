@@ -55,7 +55,9 @@ def when_problems(when: When, policy: Policy, labels: Labels, loc: Loc) -> Itera
 
 
 def _labels(when: When, labels: Labels, loc: Loc) -> Iterator[Problem]:
-    for name, given, known in (("task", when.task, labels.tasks), ("domain", when.domain, labels.domains)):
+    every = (("task", labels.tasks), ("domain", labels.domains), ("language", labels.languages))
+    for name, known in every:
+        given = getattr(when, name)
         for index, label in enumerate(given or ()):
             if known:
                 yield from unknown(label, sorted(known), (*loc, name, index), name)
@@ -73,6 +75,13 @@ def _range(limits: Range, loc: Loc, *, highest: float) -> Iterator[Problem]:
     strict = limits.above == low or limits.below == high
     if low > high or (low == high and strict):
         yield Problem(loc, f"no value is both {_side(limits, low)} {low:g} and {_top(limits, high)} {high:g}")
+
+
+def range_words(limits: Range) -> str:
+    """A range in words, e.g. `at least 0.2 and below 0.6`."""
+    words = ("at_least", "above", "at_most", "below")
+    given = ((word.replace("_", " "), getattr(limits, word)) for word in words)
+    return " and ".join(f"{word} {bound:g}" for word, bound in given if bound is not None)
 
 
 def _side(limits: Range, low: float) -> str:

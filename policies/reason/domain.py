@@ -36,6 +36,11 @@ def domain(labels: Labels, attainable: Mapping[str, tuple[float, float]]) -> Cal
     return partial(_possible, known)
 
 
+def defined(fact: str) -> Values:
+    """The values of a fact by its definition alone."""
+    return _possible(_FIXED, fact)
+
+
 def _possible(known: Mapping[str, Values], fact: str) -> Values:
     if (found := known.get(fact)) is not None:
         return found

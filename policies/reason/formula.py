@@ -113,7 +113,7 @@ def _read(name: str, value: object) -> Formula:
         case "time", TimeWindow():
             return _time(value)
         case "modalities", tuple():
-            return All(tuple(_flag(f"modalities.{wanted}") for wanted in value))
+            return All(tuple(flag(f"modalities.{wanted}") for wanted in value))
         case (("success" | "metadata" | "header"), dict()):
             keyed = value.items() if name != "header" else ((k.lower(), v) for k, v in value.items())
             return All(tuple(_fact(f"{name}.{key}", entry) for key, entry in keyed))
@@ -123,7 +123,7 @@ def _read(name: str, value: object) -> Formula:
 def _fact(fact: str, value: object) -> Formula:
     """A condition on one fact; its kind is known by the form of the value."""
     if isinstance(value, bool) and fact in FLAGS:
-        return _flag(fact, value)
+        return flag(fact, value)
     if isinstance(value, Range) and all(_is_number(bound) for _, bound in value):
         holds = numbers(value, whole=fact in COUNTS)
         return literal(fact, holds, holds and holds.complement)
@@ -143,13 +143,14 @@ def _time(window: TimeWindow) -> Formula:
     return literal("time", holds, holds.complement)
 
 
-def _flag(fact: str, wanted: bool = True) -> Literal:
+def flag(fact: str, wanted: bool = True) -> Literal:
+    """Holds when a fact that is true or false is `wanted`."""
     return Literal(fact, Flags(wanted, not wanted), Flags(not wanted, wanted))
 
 
 def _unknown(name: str, value: object) -> Formula:
     """A condition that may hold or not; where the very same stands twice, it has one answer a request."""
-    return _flag(f"{UNKNOWN}{name}={value!r}")
+    return flag(f"{UNKNOWN}{name}={value!r}")
 
 
 def _is_number(bound: object) -> bool:
