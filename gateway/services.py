@@ -20,6 +20,7 @@ from gateway.execute.catalogue import Catalogue
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
+from gateway.knowledge import policy_labels
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
 from gateway.publishing.assembly import Publishing, assemble
@@ -32,7 +33,6 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
 from policies.findings import Finding
-from policies.labels import Labels
 from routers.artifact import ArtifactError
 from routers.placed import PlacedAbilities, PlacedError, with_placed
 from routers.versions import Versions
@@ -215,12 +215,6 @@ def load_versions(settings: Settings) -> tuple[RequestClassifier, PlacedAbilitie
         return versions.load(), PlacedAbilities.read(settings.data_dir)
     except (ArtifactError, PlacedError) as error:
         raise StartupError([Finding("error", "classifier", 1, 1, str(error))]) from error
-
-
-def policy_labels(classifier: RequestClassifier) -> Labels:
-    """The names that a policy may use for what this classifier says."""
-    labels = classifier.labels
-    return Labels(frozenset(labels.tasks), frozenset(labels.domains), frozenset(classifier.abilities))
 
 
 def _cache(settings: Settings) -> Cache | None:

@@ -9,8 +9,9 @@ from policies.engine import decide
 from policies.findings import Finding, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from policies.cases_file import CaseFile
     from policies.decision import Decision
     from policies.facts import Facts
     from policies.model import Case, Expect, Message
@@ -21,13 +22,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """One expectation that was not met."""
+
+    message: str
+    """What was expected, and what came instead."""
+    why: str | None = None
+    """Which check of which rule, or which property of which target, decided so."""
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.why}" if self.why else self.message
+
+
+@dataclass(frozen=True, slots=True)
 class CaseResult:
     """One case, the decision it got, and what it demanded in vain (empty when it passed)."""
 
     case: Case
+    source: str
     line: int
     decision: Decision
-    failures: tuple[str, ...]
+    failures: tuple[Failure, ...]
 
     @property
     def passed(self) -> bool:
@@ -35,16 +50,18 @@ class CaseResult:
         return not self.failures
 
 
-def run_cases(loaded: Loaded, facts_for: FactsFor) -> list[CaseResult]:
-    """Decide every case of the policy, in order.
+def run_cases(loaded: Loaded, facts_for: FactsFor, others: CaseFile | None = None) -> list[CaseResult]:
+    """Decide every case of the policy, or of a file of `others`, in order.
 
     Cases judge the policy and not today's environment: every target counts as available.
     """
+    where = loaded if others is None else others
     results = []
-    for index, case in enumerate(loaded.policy.tests):
+    for index, case in enumerate(loaded.policy.tests if others is None else others.cases):
         decision = decide(loaded.compiled, case_facts(case, facts_for))
-        line, _ = loaded.document.place(("tests", index))
-        results.append(CaseResult(case, line, decision, tuple(_failures(case.expect, decision))))
+        line, _ = where.document.place(("tests", index))
+        failures = tuple(_failures(case.expect, decision))
+        results.append(CaseResult(case, where.source, line, decision, failures))
     return results
 
 
@@ -62,29 +79,54 @@ def case_facts(case: Case, facts_for: FactsFor) -> Facts:
     )
 
 
-def case_findings(results: Sequence[CaseResult], source: str) -> list[Finding]:
+def case_findings(results: Sequence[CaseResult]) -> list[Finding]:
     """Failed cases as findings, for a command that prints both."""
     return [
-        Finding("error", source, result.line, 1, f"test failed: {failure}")
+        Finding("error", result.source, result.line, 1, f"test failed: {failure}", check="test")
         for result in results
         for failure in result.failures
     ]
 
 
-def _failures(expect: Expect, decision: Decision) -> list[str]:
+def _failures(expect: Expect, decision: Decision) -> Iterator[Failure]:
     first = decision.plan.first
-    recipients = [step.target for step in decision.plan.recipients]
-    failures = []
     if expect.rule is not None and decision.rule != expect.rule:
-        failures.append(f"expected rule {quote(expect.rule)}, got {quote(decision.rule)}")
+        message = f"expected rule {quote(expect.rule)}, got {quote(decision.rule)}"
+        yield Failure(message, _why_not_rule(expect.rule, decision))
     if expect.target is not None and expect.target != first:
         got = quote(first) if first is not None else "no usable target"
-        failures.append(f"expected target {quote(expect.target)}, got {got}")
+        message = f"expected target {quote(expect.target)}, got {got}"
+        yield Failure(message, _why_not_target(expect.target, decision))
+    recipients = [step.target for step in decision.plan.recipients]
     if expect.forbidden_target is not None and expect.forbidden_target in recipients:
-        failures.append(
+        message = (
             f"forbidden target {quote(expect.forbidden_target)} {_part(expect.forbidden_target, decision)}"
         )
-    return failures
+        yield Failure(message, f"rule {quote(decision.rule)} decided")
+
+
+def _why_not_rule(wanted: str, decision: Decision) -> str | None:
+    """The check at which the rule that was expected failed, or that it was never asked."""
+    for considered in decision.considered:
+        if considered.rule == wanted and considered.checks:
+            check = considered.checks[-1]
+            if not check.passed:
+                return f"{quote(wanted)} wants {check.fact} {check.expected}, and it is {quote(check.actual)}"
+    took = next((considered for considered in decision.considered if considered.rule == decision.rule), None)
+    if took is None:
+        return None
+    held = ", ".join(f"{check.fact} is {quote(check.actual)}" for check in took.checks[:3])
+    return f"{quote(decision.rule)} stands before it and matched{f' ({held})' if held else ''}"
+
+
+def _why_not_target(wanted: str, decision: Decision) -> str:
+    for skipped in decision.plan.skipped:
+        if skipped.target == wanted:
+            return f"{quote(wanted)} was skipped, {skipped.reason}"
+    steps = [step.target for step in decision.plan.steps]
+    if wanted in steps:
+        return f"rule {quote(decision.rule)} has it as step {steps.index(wanted) + 1}"
+    return f"rule {quote(decision.rule)} decided"
 
 
 def _part(target: str, decision: Decision) -> str:

@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Severity = Literal["error", "warning"]
+Check = Literal["form", "names", "reach", "bounds", "fallback", "capability", "cost", "test"]
+CHECKS: dict[Check, str] = {
+    "form": "The file says something that the policy language does not know.",
+    "names": "A name, a plan or a value that cannot be as it stands.",
+    "reach": "A rule, an alternative or an alias that no request reaches.",
+    "bounds": "A bound or a threshold that every value meets, or none.",
+    "fallback": "A plan that ends without an answer although another target could give one.",
+    "capability": "A target that can do nothing with the requests that its rule lets in.",
+    "cost": "A cap on cost that no request stays below.",
+    "test": "A case of the policy that is not decided as it demands.",
+}
+"""Every check, with what its findings are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,8 @@ class Finding:
     """Lower case, no full stop, the user's own text in backticks."""
     rule: str | None = None
     """Id of the rule it is about."""
+    check: Check = "form"
+    """What found it."""
 
     def __str__(self) -> str:
         about = f" (rule `{self.rule}`)" if self.rule is not None else ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from policies.labels import Labels
-from policies.model import Policy
+
+if TYPE_CHECKING:
+    from policies.model import Policy
 
 CostOf = Callable[[int, int | None], Mapping[str, float]]
 """(Prompt tokens, limit of output tokens) -> expected USD for each target of known price."""
@@ -24,7 +27,7 @@ def _nothing_priced(_: Policy) -> CostOf:
 class Knowledge:
     """Told to `review` by whoever holds the classifier and the prices; by default nothing is known."""
 
-    labels: Labels = Labels()
+    labels: Labels = field(default_factory=Labels)
     attainable: Callable[[Policy], Mapping[str, tuple[float, float]]] = _nothing_attainable
     """Policy -> fact (`difficulty`, `success.TARGET` ...) -> the lowest and the highest value it can ever have."""
     costs: Callable[[Policy], CostOf] = _nothing_priced

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from policies.findings import Finding, did_you_mean, quote
 from policies.model import Policy
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from policies.document import Document, Loc
 
 LANGUAGE_VERSIONS = (1,)
+File = TypeVar("File", bound=BaseModel)
 
 _COMPARISONS = {
     "greater_than_equal": ("at least", "ge"),
@@ -43,10 +44,15 @@ _PATTERNS = {
 
 def parse_policy(document: Document, source: str) -> Policy | list[Finding]:
     """The policy in `document`, or every way in which it is not one."""
+    return parse_file(Policy, document, source, "a policy")
+
+
+def parse_file(model: type[File], document: Document, source: str, what: str) -> File | list[Finding]:
+    """What `document` says as a `model`; `what` names it in findings, e.g. `a policy`."""
     data = document.data
     if not isinstance(data, dict):
         line, column = document.place(())
-        return [Finding("error", source, line, column, f"a policy is a mapping, not {_shape(data)}")]
+        return [Finding("error", source, line, column, f"{what} is a mapping, not {_shape(data)}")]
     version = data.get("version", LANGUAGE_VERSIONS[0])
     if isinstance(version, bool) or version not in LANGUAGE_VERSIONS:
         # Findings about a language we do not know would mislead.
@@ -55,10 +61,10 @@ def parse_policy(document: Document, source: str) -> Policy | list[Finding]:
             Finding("error", source, line, column, f"unknown version {quote(version)}; this build reads `1`")
         ]
     try:
-        return Policy.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
-    return [_finding(error, document, source) for error in errors if not _is_echo(error, errors)]
+    return [_finding(error, document, source, model) for error in errors if not _is_echo(error, errors)]
 
 
 def rule_at(document: Document, loc: Loc) -> str | None:
@@ -83,19 +89,19 @@ def _is_bracketed(part: str | int) -> bool:
     return part in ("[key]", "[glob]", "[pattern]")
 
 
-def _finding(error: ErrorDetails, document: Document, source: str) -> Finding:
+def _finding(error: ErrorDetails, document: Document, source: str, model: type[BaseModel]) -> Finding:
     # Parts in brackets are pydantic's: a key instead of its value, or which alternative it tried.
     loc: Loc = tuple(part for part in error["loc"] if not _is_bracketed(part))
     on_key = error["type"] == "extra_forbidden" or "[key]" in error["loc"]
     line, column = document.place(loc, key=on_key)
-    return Finding("error", source, line, column, _message(error, loc), rule_at(document, loc))
+    return Finding("error", source, line, column, _message(error, loc, model), rule_at(document, loc))
 
 
-def _message(error: ErrorDetails, loc: Loc) -> str:
+def _message(error: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     last = str(loc[-1]) if loc else "policy"
     if kind == "extra_forbidden":
-        return f"unknown key {quote(last)}{did_you_mean(last, known_keys(loc[:-1]))}"
+        return f"unknown key {quote(last)}{did_you_mean(last, known_keys(loc[:-1], model))}"
     if kind == "missing":
         return f"missing key {quote(last)}"
     if kind == "value_error":

@@ -1,4 +1,4 @@
-"""Warns of plans that cannot do what their rule asks: no fallback, no capable step, caps and thresholds out of reach."""
+"""Warns of plans that cannot do what is asked: no fallback, no capable step, caps and thresholds out of reach."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from policies.reason.budget import Budget, TooEntangledError
 from policies.reason.formula import ALWAYS, All, Literal, flag, formula, negation
 from policies.reason.sets import Numbers
 from policies.reason.solve import satisfiable
-from policies.validate_when import Problem
+from policies.validate_when import Problem, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def plan_reviews(
         if target.max_cost_usd is not None and cheapest is not None and cheapest > target.max_cost_usd:
             hopeless.add(name)
             why = f"never met: the smallest request to {quote(name)} is expected to cost ${cheapest:.2g}"
-            yield Problem(("targets", name, "max_cost_usd"), why, "warning")
+            yield warning(("targets", name, "max_cost_usd"), why, "cost")
     for plan in plans:
         yield from plan.fallback()
         yield from plan.capabilities()
@@ -81,11 +81,14 @@ class _Plan:
 
     def fallback(self) -> Iterator[Problem]:
         """Plans that end without an answer although another target could give one."""
-        kinds = {self.policy.targets[name].kind for name in self.names}
+        targets = self.policy.targets
+        kinds = {targets[name].kind for name in self.names}
         others = [
             name
-            for name, target in self.policy.targets.items()
-            if target.kind != "specialist" and name not in self.spec.targets and not self._forbids(name)
+            for name in sorted(targets, key=lambda name: targets[name].kind != "upstream")
+            if targets[name].kind != "specialist"
+            and name not in self.spec.targets
+            and not self._forbids(name)
         ]
         if kinds == {"specialist"}:
             why = "no fallback: a specialist abstains when it is unsure, and then nothing answers"
@@ -96,7 +99,7 @@ class _Plan:
         else:
             return
         hint = f"; name another target after it, e.g. {quote(others[0])}" if others else ""
-        yield Problem(self.key, why + hint, "warning")
+        yield warning(self.key, why + hint, "fallback")
 
     def capabilities(self) -> Iterator[Problem]:
         """What every request of the rule needs and no target of the plan can do."""
@@ -104,8 +107,10 @@ class _Plan:
             able = any(_supports(self.policy.targets[name], capability) for name in self.names)
             if self.names and not able and self._implies(fact):
                 words = _WORDS[capability]
-                why = f"never runs: every request of this rule needs {words}, and no target here supports them"
-                yield Problem(self.key, why, "warning")
+                why = (
+                    f"never runs: every request of this rule needs {words}, and no target here supports them"
+                )
+                yield warning(self.key, why, "capability")
 
     def context(self) -> Iterator[Problem]:
         """Targets too small for the shortest request that the rule lets in."""
@@ -114,7 +119,7 @@ class _Plan:
             room = self.policy.targets[name].context_tokens
             if room is not None and least > room:
                 why = f"{quote(name)} is never used: it has room for {room} tokens, and requests here have {least:g}"
-                yield Problem(self.key, f"{why} or more", "warning")
+                yield warning(self.key, f"{why} or more", "capability")
 
     def caps(self, costs: CostOf, hopeless: set[str]) -> Iterator[Problem]:
         """Targets for which the cheapest request that the rule lets in costs more than a cap allows."""
@@ -128,16 +133,20 @@ class _Plan:
                     continue
                 least = f"a request of {tokens} tokens" if tokens > 1 else "any request"
                 why = f"{quote(name)} is never used: {least} is expected to cost ${cost:.2g}, above {quote(key)}"
-                yield Problem((*self.loc, key) if key == "budget" else self.key, f"{why} ${cap:.2g}", "warning")
+                at = (*self.loc, key) if key == "budget" else self.key
+                yield warning(at, f"{why} ${cap:.2g}", "cost")
 
     def success(self, attainable: Mapping[str, tuple[float, float]]) -> Iterator[Problem]:
         """A `success` that none of the targets ever reaches."""
-        known = {name: attainable.get(f"success.{name}") for name in self.names}
-        best = max(((high, name) for name, bounds in known.items() if bounds for high in bounds[1:]), default=None)
-        if self.spec.success is None or best is None or None in known.values() or best[0] >= self.spec.success:
+        highest = {n: attainable[f"success.{n}"][1] for n in self.names if f"success.{n}" in attainable}
+        if self.spec.success is None or not highest or len(highest) < len(self.names):
             return
-        why = f"never reached: the highest success of a target here is {best[0]:.4g}, that of {quote(best[1])}"
-        yield Problem((*self.loc, "success"), why, "warning")
+        best = max(highest, key=highest.__getitem__)
+        if highest[best] < self.spec.success:
+            why = (
+                f"never reached: no target here can have more than {highest[best]:.4g}, that of {quote(best)}"
+            )
+            yield warning((*self.loc, "success"), why, "bounds")
 
     def _forbids(self, name: str) -> bool:
         return name in self.spec.forbid or self.policy.targets[name].kind in self.spec.forbid
@@ -152,7 +161,9 @@ class _Plan:
 
     def _least(self, fact: str) -> float:
         """A lower bound on a count, from what the rule says of it outside of `any` and `not`."""
-        bounds = [bound for literal in _conjoined(self.matches) if (bound := _lower(literal, fact)) is not None]
+        bounds = [
+            bound for literal in _conjoined(self.matches) if (bound := _lower(literal, fact)) is not None
+        ]
         return max(bounds, default=0.0)
 
 

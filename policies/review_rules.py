@@ -12,7 +12,7 @@ from policies.reason.formula import COUNTS, exactly, formula, matching, negation
 from policies.reason.reach import reach
 from policies.reason.sets import Numbers, numbers
 from policies.reason.solve import satisfiable
-from policies.validate_when import Problem, range_words
+from policies.validate_when import Problem, range_words, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from policies.model import Policy
     from policies.reason.formula import Formula
     from policies.reason.reach import Verdict
+    from policies.reason.sets import Values
     from policies.reason.solve import Domain
 
 _BUDGET = 20_000
@@ -38,7 +39,7 @@ def rule_reviews(
         if verdict.kind == "contradictory" and bounds:
             continue  # said already, with the reason
         if (message := _message(policy, index, verdict)) is not None:
-            yield Problem(loc, message, "warning")
+            yield warning(loc, message, "reach")
         else:
             yield from _alternatives(rule.when, (*loc, "when"), possible)
 
@@ -50,7 +51,7 @@ def alias_reviews(policy: Policy, possible: Domain) -> Iterator[Problem]:
         matched = matching("model", (glob,))
         if not _may_hold([matched, *free], possible):
             why = f"never used: every name that {quote(glob)} matches is a target or an earlier alias"
-            yield Problem(("aliases", glob), why, "warning", on_key=True)
+            yield warning(("aliases", glob), why, "reach", on_key=True)
         free.append(negation(matched))
 
 
@@ -82,7 +83,7 @@ def _alternatives(when: When, loc: Loc, possible: Domain) -> Iterator[Problem]:
     rest = formula(when.model_copy(update={"any_": None}))
     for index, member in enumerate(when.any_ or ()):
         if not _may_hold([rest, formula(member)], possible):
-            yield Problem((*loc, "any", index), "this alternative never holds", "warning")
+            yield warning((*loc, "any", index), "this alternative never holds", "reach")
     for index, member in enumerate(when.all_ or ()):
         yield from _alternatives(member, (*loc, "all", index), possible)
 
@@ -100,19 +101,22 @@ def _bounds(
     """Ranges that the classifier never reaches, and ranges that say nothing."""
     for fact, limits, at in _ranges(when, loc):
         holds, values = numbers(limits, whole=fact in COUNTS), possible(fact)
-        if holds is None or not isinstance(values, Numbers) or not _in_bounds(limits, fact):
+        if holds is None or not isinstance(values, Numbers) or not _meet(holds, defined(fact)):
             continue  # an error of its own
-        if holds.meet(values, Budget(_BUDGET)) is None:
+        if not _meet(holds, values):
             low, high = attainable[fact]
-            given = f"this classifier gives {low:.4g} to {high:.4g}" if low < high else f"it is always {low:.4g}"
-            yield Problem(at, f"never met: {quote(fact)} is never {range_words(limits)}; {given}", "warning")
-        elif (others := holds.complement) is None or others.meet(values, Budget(_BUDGET)) is None:
-            yield Problem(at, f"no effect: {quote(fact)} is always {range_words(limits)}", "warning")
+            given = (
+                f"this classifier gives {low:.6g} to {high:.6g}" if low < high else f"it is always {low:.6g}"
+            )
+            why = f"never met: {quote(fact)} is never {range_words(limits)}; {given}"
+            yield warning(at, why, "bounds")
+        elif not _meet(holds.complement, values):
+            yield warning(at, f"no effect: {quote(fact)} is always {range_words(limits)}", "bounds")
 
 
-def _in_bounds(limits: Range, fact: str) -> bool:
-    values, holds = defined(fact), numbers(limits, whole=fact in COUNTS)
-    return isinstance(values, Numbers) and holds is not None and holds.meet(values, Budget(_BUDGET)) is not None
+def _meet(one: Numbers | None, other: Values) -> bool:
+    """Whether the two have a number in common, or both may be without one."""
+    return one is not None and isinstance(other, Numbers) and one.meet(other, Budget(1)) is not None
 
 
 def _ranges(when: When, loc: Loc) -> Iterator[tuple[str, Range, Loc]]:
@@ -121,7 +125,11 @@ def _ranges(when: When, loc: Loc) -> Iterator[tuple[str, Range, Loc]]:
             yield name, value, (*loc, name)
     for target, limits in (when.success or {}).items():
         yield f"success.{target}", limits, (*loc, "success", target)
-    for key, members in (("all", when.all_), ("any", when.any_), ("not", (when.not_,) if when.not_ else None)):
+    for key, members in (
+        ("all", when.all_),
+        ("any", when.any_),
+        ("not", (when.not_,) if when.not_ else None),
+    ):
         for index, member in enumerate(members or ()):
             yield from _ranges(member, (*loc, key) if key == "not" else (*loc, key, index))
 

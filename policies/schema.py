@@ -1,4 +1,7 @@
-"""JSON Schema of the policy language, generated from the models, for editors and for hints."""
+"""JSON Schemas of policies and of files of cases, generated from the models, for editors and for hints.
+
+`python -m policies.schema` writes the one of policies, `python -m policies.schema cases` the other.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,31 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from policies.model import Policy
+from policies.model_cases import CasesFile
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from policies.document import Loc
 
 Schema = dict[str, Any]
 
 
-def json_schema() -> Schema:
-    """The JSON Schema of a policy file, for `# yaml-language-server: $schema=...`."""
+TITLES: dict[type[BaseModel], str] = {Policy: "Pointsman policy", CasesFile: "Pointsman cases"}
+
+
+def json_schema(model: type[BaseModel] = Policy) -> Schema:
+    """The JSON Schema of a policy, or of a file of cases, for `# yaml-language-server: $schema=...`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Policy.model_json_schema(by_alias=True),
-        "title": "Pointsman policy",
+        **model.model_json_schema(by_alias=True),
+        "title": TITLES.get(model, model.__name__),
     }
 
 
-def known_keys(loc: Loc) -> list[str]:
+def known_keys(loc: Loc, model: type[BaseModel] = Policy) -> list[str]:
     """Keys that the mapping at `loc` may have; empty where any key is allowed or nothing is known."""
-    root = _schema()
+    root = _schema(model)
     node: Schema = root
     for part in loc:
         node = _mapping_or_list(node, root)
@@ -39,8 +48,8 @@ def known_keys(loc: Loc) -> list[str]:
 
 
 @functools.cache
-def _schema() -> Schema:
-    return json_schema()
+def _schema(model: type[BaseModel]) -> Schema:
+    return json_schema(model)
 
 
 def _mapping_or_list(node: Schema, root: Schema) -> Schema:
@@ -57,4 +66,5 @@ def _mapping_or_list(node: Schema, root: Schema) -> Schema:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+    chosen = CasesFile if sys.argv[1:] == ["cases"] else Policy
+    sys.stdout.write(json.dumps(json_schema(chosen), indent=2) + "\n")

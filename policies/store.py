@@ -14,6 +14,8 @@ from policies.parsing import parse_policy
 from policies.validate import validate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from policies.labels import Labels
     from policies.model import Policy
 
@@ -43,6 +45,9 @@ class Refused:
 
     source: str
     findings: tuple[Finding, ...]
+    policy: Policy | None = None
+    """What it says, when its form was right and only its meaning was not."""
+    document: Document | None = None
 
 
 def shipped(name: str = "default") -> Path:
@@ -53,17 +58,23 @@ def shipped(name: str = "default") -> Path:
 def load(path: Path, labels: Labels | None = None) -> Loaded | Refused:
     """The policy in the file at `path`; a file that cannot be read is a finding too."""
     source = str(path)
+    content = read_file(path)
+    return Refused(source, (content,)) if isinstance(content, Finding) else loads(content, source, labels)
+
+
+def read_file(path: Path) -> bytes | Finding:
+    """At most `MAX_BYTES` of a file, or why it cannot be read."""
+    source = str(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
             size = len(content) if len(content) <= MAX_BYTES else path.stat().st_size
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        return Refused(source, (Finding("error", source, 1, 1, f"cannot be read: {reason}"),))
+    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+        return Finding("error", source, 1, 1, f"cannot be read: {reason}")
     if size > MAX_BYTES:
-        too_large = f"the file has {size} bytes; at most {MAX_BYTES} are read"
-        return Refused(source, (Finding("error", source, 1, 1, too_large),))
-    return loads(content, source, labels)
+        return Finding("error", source, 1, 1, f"the file has {size} bytes; at most {MAX_BYTES} are read")
+    return content
 
 
 def loads(content: str | bytes, source: str = "<policy>", labels: Labels | None = None) -> Loaded | Refused:
@@ -78,10 +89,10 @@ def loads(content: str | bytes, source: str = "<policy>", labels: Labels | None 
         return Refused(source, (Finding("error", source, line, column, unreadable.message),))
     policy = parse_policy(document, source)
     if isinstance(policy, list):
-        return Refused(source, _in_order(policy))
-    findings = _in_order(validate(policy, document, source, labels))
+        return Refused(source, in_order(policy))
+    findings = in_order(validate(policy, document, source, labels))
     if any(finding.severity == "error" for finding in findings):
-        return Refused(source, findings)
+        return Refused(source, findings, policy, document)
     text = content if isinstance(content, str) else content.decode("utf-8-sig")
     return Loaded(source, policy, compile_policy(policy, content_version(policy)), findings, document, text)
 
@@ -92,5 +103,6 @@ def content_version(policy: Policy) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _in_order(findings: list[Finding]) -> tuple[Finding, ...]:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings of one file from its top to its bottom."""
     return tuple(sorted(findings, key=lambda f: (f.line, f.column, f.message)))

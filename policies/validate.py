@@ -15,10 +15,10 @@ from policies.validate_plan import KINDS, plan_problems
 from policies.validate_when import Problem, unknown, when_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from policies.document import Document, Loc
-    from policies.model import Expect, Policy, Target
+    from policies.model import Case, Expect, Policy, Target
 
 
 def validate(policy: Policy, document: Document, source: str, labels: Labels | None = None) -> list[Finding]:
@@ -30,7 +30,7 @@ def placed(problem: Problem, document: Document, source: str) -> Finding:
     """A problem as a finding, where `document` has it."""
     line, column = document.place(problem.loc, key=problem.on_key)
     rule = rule_at(document, problem.loc)
-    return Finding(problem.severity, source, line, column, problem.message, rule)
+    return Finding(problem.severity, source, line, column, problem.message, rule, problem.check)
 
 
 def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
@@ -52,8 +52,7 @@ def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
     yield from _ids(policy)
     yield from experiment_problems(policy)
     yield from unsupported_problems(policy)
-    for index, case in enumerate(policy.tests):
-        yield from _expect(case.expect, policy, ("tests", index, "expect"))
+    yield from case_problems(policy.tests, policy)
 
 
 def _target(name: str, target: Target, labels: Labels) -> Iterator[Problem]:
@@ -79,6 +78,12 @@ def _ids(policy: Policy) -> Iterator[Problem]:
         if rule.id in first:
             yield Problem(loc, f"rule id {quote(rule.id)} is already that of rule {first[rule.id] + 1}")
         first.setdefault(rule.id, index)
+
+
+def case_problems(cases: Sequence[Case], policy: Policy) -> Iterator[Problem]:
+    """Names in the expectations of `tests` that the policy does not have."""
+    for index, case in enumerate(cases):
+        yield from _expect(case.expect, policy, ("tests", index, "expect"))
 
 
 def _expect(expect: Expect, policy: Policy, loc: Loc) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.findings import Severity, did_you_mean, quote
+from policies.findings import Check, Severity, did_you_mean, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,12 @@ class Problem:
     message: str
     severity: Severity = "error"
     on_key: bool = False
+    check: Check = "names"
+
+
+def warning(loc: Loc, message: str, check: Check, *, on_key: bool = False) -> Problem:
+    """A problem that does not keep a policy from serving."""
+    return Problem(loc, message, "warning", on_key, check)
 
 
 def unknown(name: str, known: Iterable[str], loc: Loc, what: str) -> Iterator[Problem]:

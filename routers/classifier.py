@@ -10,9 +10,11 @@ import numpy as np
 
 from routers.ability import Abilities, PredictedSuccess
 from routers.artifact import SHIPPED, load
+from routers.attainable import Attainable, attainable
 from routers.features import identifier_floor, text_features
 from routers.heads import Layers, most_likely
 from routers.labels import REFERENCE_MODEL
+from routers.language import UNDETERMINED
 from routers.signals import Signals
 from routers.tokenizer import Tokenizer
 
@@ -34,6 +36,8 @@ class Labels:
 
     tasks: tuple[str, ...]
     domains: tuple[str, ...]
+    languages: tuple[str, ...]
+    """ISO 639-1 codes, and `und` for what cannot be told."""
 
 
 class RequestClassifier:
@@ -76,8 +80,13 @@ class RequestClassifier:
 
     @property
     def labels(self) -> Labels:
-        """The task and domain names, in the order of the artifact."""
-        return Labels(tasks=self._artifact.tasks, domains=self._artifact.domains)
+        """The names of tasks, domains and languages, in the order of the artifact."""
+        artifact = self._artifact
+        return Labels(artifact.tasks, artifact.domains, (*artifact.language.codes, UNDETERMINED))
+
+    def attainable(self) -> Attainable:
+        """The lowest and the highest value that each signal can have, whatever the request."""
+        return attainable(self._artifact)
 
     @property
     def abilities(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def test_policies_import_neither_web_nor_numbers() -> None:
     """The engine is pure: pydantic and ruamel.yaml are all that it needs."""
     heavy = ["numpy", "fastapi", "aiohttp", "sqlalchemy", "msgspec", "gateway", "routers"]
     loaded = run(
-        f"import sys, policies.store, policies.cases; print([m for m in {heavy} if m in sys.modules])"
+        f"import sys, policies.store, policies.check; print([m for m in {heavy} if m in sys.modules])"
     )
     assert loaded == "[]"
 

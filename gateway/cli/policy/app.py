@@ -10,6 +10,7 @@ from gateway.cli.policy.replay import replay
 from gateway.cli.policy.rollback import rollback
 from gateway.cli.policy.show import show
 from gateway.cli.policy.status import status
+from gateway.cli.policy.test import test
 from gateway.cli.policy.versions import versions
 
 policy_app = typer.Typer(
@@ -22,5 +23,5 @@ def policy() -> None:
     """The life of a policy's edit: check it, replay it, put it in force, go back."""
 
 
-for command in (check, replay, publish, versions, show, rollback, status):
+for command in (check, test, replay, publish, versions, show, rollback, status):
     policy_app.command()(command)

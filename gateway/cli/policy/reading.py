@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.services import load_classifier, policy_labels
+from gateway.knowledge import policy_knowledge, policy_labels
+from gateway.services import load_classifier
 from gateway.settings import load_settings
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.types import Call
     from policies.cases import FactsFor
     from policies.facts import Facts
+    from policies.knowledge import Knowledge
     from policies.labels import Labels
     from policies.model import Message
     from policies.store import Loaded
@@ -40,6 +42,11 @@ class Deployment:
     def labels(self) -> Labels:
         """The names that a policy may use."""
         return policy_labels(self.classifier)
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The names, the classifier's bounds and the prices, for checks that reason about a policy."""
+        return policy_knowledge(self.classifier, self.settings.local_usd_per_cpu_hour)
 
     def facts_for(self, loaded: Loaded) -> FactsFor:
         """How a prompt, or messages, would look to `loaded` if it were in force here."""

@@ -51,17 +51,20 @@ def test_cases_ignore_what_is_unavailable_today():
 
 def test_cases_that_fail_say_what_they_got():
     """A failed case names the expectation, what came instead, and its line."""
-    policy, results = _run(
+    _, results = _run(
         """  - {prompt: short, expect: {rule: hard, target: large}}
   - {prompt: a text of more than twenty characters, expect: {forbidden_target: mid}}
   - {prompt: short, model: nonsense, expect: {target: small}}
 """
     )
-    assert [result.failures for result in results] == [
-        ("expected rule `hard`, got `default`", "expected target `large`, got `small`"),
-        ("forbidden target `mid` is step 2 of the plan",),
-        ("expected target `small`, got no usable target",),
+    assert [[str(failure) for failure in result.failures] for result in results] == [
+        [
+            "expected rule `hard`, got `default`: `hard` wants difficulty at least 0.6, and it is `0.1`",
+            "expected target `large`, got `small`: rule `default` decided",
+        ],
+        ["forbidden target `mid` is step 2 of the plan: rule `hard` decided"],
+        ["expected target `small`, got no usable target: rule `unknown-model` decided"],
     ]
-    first = case_findings(results, policy.source)[0]
+    first = case_findings(results)[0]
     assert first.line == 16
-    assert first.message == "test failed: expected rule `hard`, got `default`"
+    assert first.message.startswith("test failed: expected rule `hard`, got `default`: `hard` wants")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from policies.model_cases import CasesFile
 from policies.schema import json_schema, known_keys
 
-COMMITTED = Path(__file__).parents[3] / "deploy" / "schemas" / "policy.schema.json"
+SCHEMAS = Path(__file__).parents[3] / "deploy" / "schemas"
 
 
-def test_committed_schema_is_fresh():
-    """The schema that editors load is the one the models give.
+def test_committed_schemas_are_fresh():
+    """The schemas that editors load are those the models give.
 
-    Write it anew with: python -m policies.schema > deploy/schemas/policy.schema.json
+    Write them anew with: python -m policies.schema > deploy/schemas/policy.schema.json
+    and: python -m policies.schema cases > deploy/schemas/cases.schema.json
     """
-    assert json.loads(COMMITTED.read_text()) == json_schema()
+    assert json.loads((SCHEMAS / "policy.schema.json").read_text()) == json_schema()
+    assert json.loads((SCHEMAS / "cases.schema.json").read_text()) == json_schema(CasesFile)
 
 
 def test_known_keys_follow_the_path():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.labels import Labels
-from policies.store import Loaded, Refused, loads
+from policies.store import Refused, loads
 from tests.unit.policies.build import TARGETS, findings
 
 DEFAULT = "default: {steps: [small]}\n"
@@ -120,27 +120,6 @@ def test_labels_are_checked_when_they_are_known():
 def test_ranges(when, expected):
     """A range that no value can meet is an error."""
     assert _messages(f"rules: [{{id: a, when: {when}, then: {{steps: [small]}}}}]\n" + DEFAULT) == expected
-
-
-def test_rules_that_are_never_chosen():
-    """A rule behind a catch-all or behind equal conditions is a warning, and the policy still loads."""
-    text = (
-        TARGETS
-        + """
-rules:
-  - {id: a, when: {tools: true, task: code}, then: {steps: [large]}}
-  - {id: b, when: {task: [code], tools: true}, then: {steps: [mid]}}
-  - {id: c, then: {steps: [mid]}}
-  - {id: d, when: {stream: true}, then: {steps: [mid]}}
-"""
-        + DEFAULT
-    )
-    result = loads(text)
-    assert isinstance(result, Loaded)
-    assert [(f.severity, f.rule, f.message) for f in result.warnings] == [
-        ("warning", "b", "never chosen: rule `a` before it has the same conditions"),
-        ("warning", "d", "never chosen: rule `c` before it always matches"),
-    ]
 
 
 def test_findings_have_lines():
