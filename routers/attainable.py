@@ -1,18 +1,19 @@
 """Between which values each signal of a classifier must lie, whatever the request: bounds from its weights.
 
 Interval bound propagation (Gowal et al. 2018, On the Effectiveness of Interval Bound Propagation): every layer maps
-bounds of its inputs to bounds of its outputs. The windows of words are vectors of length 0 or 1, so a row of weights
-adds at most its norm. The bounds are sure and not tight: no request leaves them, and few come near.
+bounds of its inputs to bounds of its outputs. Of a vector whose length is known, a row of weights takes at most its norm times that length.
+The bounds are sure and not tight: no request leaves them, and few come near.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from routers.encoder import WINDOWS
+from routers.encoder import WINDOWS, Encoder
 from routers.heads import Dense, relu
 from routers.identifiers import FLOORS
 from routers.labels import REFERENCE_MODEL
@@ -49,12 +50,11 @@ class Attainable:
 
 def attainable(artifact: Artifact) -> Attainable:
     """Bounds of every signal; takes some milliseconds."""
-    inputs = _inputs(artifact)
-    low, high = _through_windows(artifact.labels.hidden, artifact, inputs)
+    low, high = _first(artifact.labels.hidden, artifact)
     flags_low, flags_high = _through(artifact.labels.flags, (relu(low), relu(high)))
     pii = _calibrated(artifact.pii, flags_low[0], flags_high[0])
     names, vectors = artifact.abilities.names, artifact.abilities.vectors
-    logits_low, logits_high = _through_windows(_success_layer(artifact), artifact, inputs)
+    logits_low, logits_high = _first(_success_layer(artifact), artifact)
     reference = names.index(REFERENCE_MODEL)
     return Attainable(
         task_confidence=(1.0 / len(artifact.tasks) - 1e-6, 1.0),
@@ -76,23 +76,34 @@ def _success_layer(artifact: Artifact) -> Dense:
     return Dense(mix @ output.weight, mix @ output.bias + vectors[:, 0])
 
 
-def _inputs(artifact: Artifact) -> Interval:
-    """Bounds of what follows the windows: a mean of pair rows, a maximum of evidence rows, clipped features."""
-    encoder, features = artifact.encoder, len(artifact.features.mean)
+def _first(layer: Dense, artifact: Artifact) -> Interval:
+    """Bounds behind a layer that reads a request's vector: its encoding, then its features."""
+    features = len(artifact.features.mean)
+    clip = np.full(features, _CLIP)
+    low, high = _through(Dense(layer.weight[:, -features:], layer.bias), (-clip, clip))
+    encoding, encoder = layer.weight[:, :-features].astype(np.float64), artifact.encoder
+    if not isinstance(encoder, Encoder):
+        reach = _norms(encoding) * math.sqrt(encoding.shape[1])  # entries of mean square 1
+        return low - reach, high + reach
+    width = len(WINDOWS) * encoder.words.rows.shape[1]
+    windows = encoding[:, :width].reshape(len(encoding), len(WINDOWS), -1)
+    reach = _norms(windows).sum(axis=1)  # each window has length 0 or 1
+    least, most = _through(
+        Dense(layer.weight[:, width:-features], np.zeros_like(layer.bias)), _tables(encoder)
+    )
+    return low - reach + least, high + reach + most
+
+
+def _norms(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(np.linalg.norm(rows, axis=-1))
+
+
+def _tables(encoder: Encoder) -> Interval:
+    """Bounds of a mean of pair rows and a maximum of evidence rows."""
     pairs = encoder.pairs.rows * encoder.pairs.scales[:, None]
     evidence = encoder.evidence.rows * encoder.evidence.scales
-    clip = np.full(features, _CLIP)
-    low = np.concatenate([pairs.min(axis=0), evidence.min(axis=0), -clip])
-    return low, np.concatenate([pairs.max(axis=0), evidence.max(axis=0), clip])
-
-
-def _through_windows(layer: Dense, artifact: Artifact, rest: Interval) -> Interval:
-    """Bounds behind a layer that reads the windows first, then `rest`."""
-    width = artifact.encoder.words.rows.shape[1]
-    windows = layer.weight[:, : len(WINDOWS) * width].reshape(len(layer.weight), len(WINDOWS), width)
-    reach = np.linalg.norm(windows.astype(np.float64), axis=2).sum(axis=1)
-    low, high = _through(Dense(layer.weight[:, len(WINDOWS) * width :], layer.bias), rest)
-    return low - reach, high + reach
+    low = np.concatenate([pairs.min(axis=0), evidence.min(axis=0)])
+    return low, np.concatenate([pairs.max(axis=0), evidence.max(axis=0)])
 
 
 def _through(layer: Dense, inputs: Interval) -> Interval:
