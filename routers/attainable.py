@@ -1,8 +1,8 @@
 """Between which values each signal of a classifier must lie, whatever the request: bounds from its weights.
 
-Interval bound propagation (Gowal et al. 2018, On the Effectiveness of Interval Bound Propagation): every layer maps
-bounds of its inputs to bounds of its outputs. Of a vector whose length is known, a row of weights takes at most its norm times that length.
-The bounds are sure and not tight: no request leaves them, and few come near.
+Interval bound propagation (Gowal et al. 2018, On the Effectiveness of Interval Bound Propagation): every layer
+maps bounds of its inputs to bounds of its outputs. A vector of known length moves a row's output by at most the
+row's norm times that length. The bounds are sure and not tight: no request leaves them, and few come near.
 """
 
 from __future__ import annotations
