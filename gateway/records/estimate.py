@@ -84,7 +84,7 @@ class Sample:
 class Sums:
     """Sums over blocks of rows, shape (blocks, columns), from which every figure is computed."""
 
-    def __init__(self, sample: Sample, *, seed: int) -> None:
+    def __init__(self, sample: Sample, *, seed: int, draws: int = DRAWS) -> None:
         self._cells = int(max(sample.cell.max(initial=-1), sample.own_cell.max(initial=-1))) + 1
         block, self.blocks = _blocks(sample.unit, seed)
         r, w, drawn = sample.outcome, sample.weight, sample.drawn
@@ -97,7 +97,7 @@ class Sums:
         )  # fmt: skip
         self.total = self._by_block.sum(axis=0)
         self._draws: Floats | None = None
-        self._seed = seed
+        self._seed, self._resamples = seed, draws
 
     def _in_cells(self, block: Ints, cell: Ints, values: Floats) -> Floats:
         """Sums of `values` by block and cell, shape (blocks, cells)."""
@@ -115,12 +115,12 @@ class Sums:
         return Estimate(value, *_bca(value, draws[np.isfinite(draws)], left_out[np.isfinite(left_out)]))
 
     def _resampled(self) -> Floats:
-        """Sums over blocks drawn with replacement, shape (DRAWS, columns); drawn once for all figures."""
+        """Sums over blocks drawn with replacement, shape (draws, columns); drawn once for all figures."""
         if self._draws is None:
-            generator = np.random.default_rng(self._seed)
-            drawn = generator.integers(0, self.blocks, (DRAWS, self.blocks), dtype=np.int64)
-            drawn += np.arange(DRAWS)[:, None] * self.blocks
-            counts = np.bincount(drawn.ravel(), minlength=DRAWS * self.blocks).reshape(DRAWS, self.blocks)
+            shape = (self._resamples, self.blocks)
+            drawn = np.random.default_rng(self._seed).integers(0, self.blocks, shape, dtype=np.int64)
+            drawn += np.arange(self._resamples)[:, None] * self.blocks
+            counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape)
             self._draws = np.asarray(counts.astype(np.float64) @ self._by_block, dtype=np.float64)
         return self._draws
 
