@@ -43,11 +43,15 @@ class LivePolicy:
     feedback: Feedback = field(default_factory=Feedback)
     text: str = ""
     """The file as it was read, comments and all."""
+    included: tuple[str, ...] = ()
+    """What it includes, in the same way."""
+    files: tuple[Path, ...] = ()
+    """Where that stands."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the text in hex: unlike the version it changes with every comment."""
-        return text_digest(self.text)
+        """SHA-256 of all text in hex: unlike the version it changes with every comment."""
+        return text_digest("\x00".join((self.text, *self.included)))
 
     @property
     def version(self) -> str:
@@ -69,6 +73,10 @@ class PolicyHolder:
         self.feedback = Feedback()
         """Outlives the policies: what targets and experiments have shown so far."""
         self.path = path
+        self.folder: Path | None = path.parent
+        """Where included files are read; None where a policy has to stand alone."""
+        self.files: tuple[Path, ...] = (path,)
+        """The file and what it includes, as of the last reading: when one changes, it is time to read again."""
         self._catalogue = catalogue
         self._labels = labels
         self._cpu_price = local_usd_per_cpu_hour
@@ -98,11 +106,12 @@ class PolicyHolder:
 
         `source` stands for the path in findings.
         """
-        return self._built(loads(text, source, self._labels))
+        return self._built(loads(text, source, self._labels, folder=self.folder))
 
     def adopt(self, built: LivePolicy) -> bool:
         """Put `built` in force; True when that is another version."""
         self.refused = ()
+        self.files = (self.path, *built.files)
         changed = built.version != self._current.version
         self._current = built
         if changed:
@@ -120,7 +129,9 @@ class PolicyHolder:
             self._metrics.policy_loads.labels("refused").inc()
 
     def _read(self) -> LivePolicy | tuple[Finding, ...]:
-        return self._built(load(self.path, self._labels))
+        loaded = load(self.path, self._labels)
+        self.files = (self.path, *loaded.files)
+        return self._built(loaded)
 
     def _built(self, loaded: Loaded | Refused) -> LivePolicy | tuple[Finding, ...]:
         if isinstance(loaded, Refused):
@@ -138,6 +149,8 @@ class PolicyHolder:
             loaded.warnings,
             self.feedback,
             loaded.text,
+            loaded.included,
+            loaded.files,
         )
 
 

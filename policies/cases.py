@@ -60,8 +60,9 @@ def run_cases(loaded: Loaded, facts_for: FactsFor, others: CaseFile | None = Non
     for index, case in enumerate(loaded.policy.tests if others is None else others.cases):
         decision = decide(loaded.compiled, case_facts(case, facts_for))
         line, _ = where.document.place(("tests", index))
+        source = where.document.origin(("tests", index)) or where.source
         failures = tuple(_failures(case.expect, decision))
-        results.append(CaseResult(case, where.source, line, decision, failures))
+        results.append(CaseResult(case, source, line, decision, failures))
     return results
 
 

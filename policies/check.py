@@ -46,9 +46,11 @@ def check_policy(path: Path, knowledge: Knowledge, reader: Reader) -> Checked:
         return Checked(str(path), (not_a_policy(path),))
     found = load(path, knowledge.labels)
     if isinstance(found, Refused):
-        return Checked(found.source, in_order([*found.findings, *_reviewed_refused(found, knowledge)]))
+        return Checked(
+            found.source, in_order([*found.findings, *_reviewed_refused(found, knowledge)], found.source)
+        )
     reviewed = [placed(problem, found.document, found.source) for problem in review(found.policy, knowledge)]
-    loaded = replace(found, warnings=in_order([*found.warnings, *reviewed]))
+    loaded = replace(found, warnings=in_order([*found.warnings, *reviewed], found.source))
     findings, results = run_all(loaded, beside(path), reader(loaded))
     return Checked(found.source, (*loaded.warnings, *findings), results, loaded)
 

@@ -24,6 +24,7 @@ from policies.findings import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -52,6 +53,10 @@ class Document:
     data: Plain
     keys: dict[Loc, Place] = field(default_factory=dict)
     values: dict[Loc, Place] = field(default_factory=dict)
+    origins: dict[Loc, str] = field(default_factory=dict)
+    """The first two parts of a place -> the file it came from, where that is another one."""
+    variables: dict[Loc, str] = field(default_factory=dict)
+    """Where a variable stood -> its name."""
 
     def place(self, loc: Loc, *, key: bool = False) -> Place:
         """Where the value at `loc` stands, or with `key` its key; of the nearest parent if it is absent."""
@@ -61,6 +66,29 @@ class Document:
             if loc[:end] in self.values:
                 return self.values[loc[:end]]
         return (1, 1)
+
+    def origin(self, loc: Loc) -> str | None:
+        """The included file that the value at `loc` came from; None if it stands in the policy itself."""
+        return self.origins.get(loc[:2])
+
+    def variable(self, loc: Loc) -> str:
+        """` (the value of `$name`)` where a variable stood at `loc`, for the end of a message; else nothing."""
+        name = self.variables.get(loc)
+        return f" (the value of {quote('$' + name)})" if name is not None else ""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; raises `UnreadableError` when it cannot be read or has more than `MAX_BYTES`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+            size = len(content) if len(content) <= MAX_BYTES else path.stat().st_size
+    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+        raise UnreadableError(f"cannot be read: {reason}") from error
+    if size > MAX_BYTES:
+        raise UnreadableError(f"the file has {size} bytes; at most {MAX_BYTES} are read")
+    return content
 
 
 def read_document(content: bytes | str) -> Document:

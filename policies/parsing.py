@@ -34,6 +34,7 @@ _KINDS = {
     "model_type": "a mapping",
     "dict_type": "a mapping",
     "tuple_type": "a list",
+    "float_parsing": "a number",
 }
 _PATTERNS = {
     "id": "letters, digits, `_`, `.` or `-`, at most 64",
@@ -94,7 +95,8 @@ def _finding(error: ErrorDetails, document: Document, source: str, model: type[B
     loc: Loc = tuple(part for part in error["loc"] if not _is_bracketed(part))
     on_key = error["type"] == "extra_forbidden" or "[key]" in error["loc"]
     line, column = document.place(loc, key=on_key)
-    return Finding("error", source, line, column, _message(error, loc, model), rule_at(document, loc))
+    message = _message(error, loc, model) + document.variable(loc)
+    return Finding("error", document.origin(loc) or source, line, column, message, rule_at(document, loc))
 
 
 def _message(error: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:

@@ -1,4 +1,4 @@
-"""Loads a policy file: read, parse, validate, compile. Either everything holds, or all findings come back."""
+"""Loads a policy file: read, include, parse, validate, compile. Either everything holds, or all findings come back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policies.document import MAX_BYTES, Document, UnreadableError, read_document
+from policies.document import Document, UnreadableError, read_bytes, read_document
 from policies.engine import CompiledPolicy, compile_policy
 from policies.findings import Finding
+from policies.include import assemble
 from policies.parsing import parse_policy
 from policies.validate import validate
+from policies.variables import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +34,10 @@ class Loaded:
     """The plain data with line numbers, e.g. to say where a failing case stands."""
     text: str
     """The file as it was read."""
+    files: tuple[Path, ...] = ()
+    """What it includes: when one of these changes, so may the policy."""
+    included: tuple[str, ...] = ()
+    """What they say."""
 
     @property
     def version(self) -> str:
@@ -48,6 +54,8 @@ class Refused:
     policy: Policy | None = None
     """What it says, when its form was right and only its meaning was not."""
     document: Document | None = None
+    files: tuple[Path, ...] = ()
+    """What it includes, or would: when one of these changes, it may be sound."""
 
 
 def shipped(name: str = "default") -> Path:
@@ -56,45 +64,54 @@ def shipped(name: str = "default") -> Path:
 
 
 def load(path: Path, labels: Labels | None = None) -> Loaded | Refused:
-    """The policy in the file at `path`; a file that cannot be read is a finding too."""
+    """The policy in the file at `path` and in what it includes; a file that cannot be read is a finding too."""
     source = str(path)
     content = read_file(path)
-    return Refused(source, (content,)) if isinstance(content, Finding) else loads(content, source, labels)
+    if isinstance(content, Finding):
+        return Refused(source, (content,))
+    return loads(content, source, labels, folder=path.parent)
 
 
 def read_file(path: Path) -> bytes | Finding:
     """At most `MAX_BYTES` of a file, or why it cannot be read."""
-    source = str(path)
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-            size = len(content) if len(content) <= MAX_BYTES else path.stat().st_size
-    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
-        return Finding("error", source, 1, 1, f"cannot be read: {reason}")
-    if size > MAX_BYTES:
-        return Finding("error", source, 1, 1, f"the file has {size} bytes; at most {MAX_BYTES} are read")
-    return content
+        return read_bytes(path)
+    except UnreadableError as unreadable:
+        return Finding("error", str(path), *unreadable.place, unreadable.message)
 
 
-def loads(content: str | bytes, source: str = "<policy>", labels: Labels | None = None) -> Loaded | Refused:
+def loads(
+    content: str | bytes,
+    source: str = "<policy>",
+    labels: Labels | None = None,
+    *,
+    folder: Path | None = None,
+) -> Loaded | Refused:
     """The policy in `content`; `source` stands for the path in findings. Never raises on any content.
 
-    With `labels` the names of tasks and domains are checked against what the classifier knows.
+    With `labels` the names of tasks and domains are checked against what the classifier knows. What it includes is
+    read from `folder`; without one it can include nothing.
     """
     try:
         document = read_document(content)
     except UnreadableError as unreadable:
-        line, column = unreadable.place
-        return Refused(source, (Finding("error", source, line, column, unreadable.message),))
+        return _unreadable(source, unreadable)
+    whole = assemble(document, source, folder)
+    if whole.findings:
+        return Refused(source, in_order(whole.findings, source), files=whole.files)
+    document, problems = substitute(whole.document, source)
     policy = parse_policy(document, source)
+    more = policy if isinstance(policy, list) else validate(policy, document, source, labels)
+    # What is found about a reference that stands for nothing is about its name, which means nothing.
+    unknown = {_place(finding) for finding in problems}
+    findings = in_order([*problems, *(f for f in more if _place(f) not in unknown)], source)
     if isinstance(policy, list):
-        return Refused(source, in_order(policy))
-    findings = in_order(validate(policy, document, source, labels))
+        return Refused(source, findings, files=whole.files)
     if any(finding.severity == "error" for finding in findings):
-        return Refused(source, findings, policy, document)
+        return Refused(source, findings, policy, document, whole.files)
     text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    return Loaded(source, policy, compile_policy(policy, content_version(policy)), findings, document, text)
+    compiled = compile_policy(policy, content_version(policy))
+    return Loaded(source, policy, compiled, findings, document, text, whole.files, whole.texts)
 
 
 def content_version(policy: Policy) -> str:
@@ -103,6 +120,14 @@ def content_version(policy: Policy) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings of one file from its top to its bottom."""
-    return tuple(sorted(findings, key=lambda f: (f.line, f.column, f.message)))
+def _unreadable(source: str, unreadable: UnreadableError) -> Refused:
+    return Refused(source, (Finding("error", source, *unreadable.place, unreadable.message),))
+
+
+def _place(finding: Finding) -> tuple[str, int, int]:
+    return finding.path, finding.line, finding.column
+
+
+def in_order(findings: Iterable[Finding], source: str = "") -> tuple[Finding, ...]:
+    """Findings from the top to the bottom of each file, those in `source` before those in what it includes."""
+    return tuple(sorted(findings, key=lambda f: (f.path != source, f.path, f.line, f.column, f.message)))

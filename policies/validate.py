@@ -9,7 +9,6 @@ from policies.findings import Finding, quote
 from policies.labels import Labels
 from policies.model import AUTO
 from policies.parsing import rule_at
-from policies.unsupported import unsupported_problems
 from policies.validate_experiment import experiment_problems
 from policies.validate_plan import KINDS, plan_problems
 from policies.validate_when import Problem, unknown, when_problems
@@ -30,7 +29,9 @@ def placed(problem: Problem, document: Document, source: str) -> Finding:
     """A problem as a finding, where `document` has it."""
     line, column = document.place(problem.loc, key=problem.on_key)
     rule = rule_at(document, problem.loc)
-    return Finding(problem.severity, source, line, column, problem.message, rule, problem.check)
+    message = problem.message + document.variable(problem.loc)
+    path = document.origin(problem.loc) or source
+    return Finding(problem.severity, path, line, column, message, rule, problem.check)
 
 
 def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
@@ -51,7 +52,6 @@ def _problems(policy: Policy, labels: Labels) -> Iterator[Problem]:
     yield from plan_problems(policy.default, policy, ("default",))
     yield from _ids(policy)
     yield from experiment_problems(policy)
-    yield from unsupported_problems(policy)
     yield from case_problems(policy.tests, policy)
 
 

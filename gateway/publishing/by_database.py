@@ -33,6 +33,7 @@ class DatabaseSource:
 
     def __init__(self, holder: PolicyHolder, versions: PolicyVersions, bell: Bell | None) -> None:
         self._holder = holder
+        holder.folder = None  # another host has other files, or none
         self._versions = versions
         self._bell = bell
         self._lock = asyncio.Lock()

@@ -39,7 +39,7 @@ class FileSource:
         self._versions = versions
         self._shipped = shipped
         self._lock = asyncio.Lock()
-        self._seen: tuple[int, int, int, int] | None = None
+        self._seen: tuple[object, ...] = ()
         self._recorded = ""
         self._signed: dict[str, Signature] = {}
         self._unwatched = False
@@ -66,7 +66,7 @@ class FileSource:
 
     async def refresh(self) -> None:
         async with self._lock:
-            if (found := stamp(self._holder.path)) != self._seen:
+            if (found := self._stamps()) != self._seen:
                 self._seen = found
                 await asyncio.to_thread(self._holder.reload)
 
@@ -86,8 +86,8 @@ class FileSource:
             except NotReplaceable as error:
                 raise self._not_writable(str(error)) from error
             self._signed = {built.digest: signature}
-            self._seen = stamp(self._holder.path)
             self._holder.adopt(built)
+            self._seen = self._stamps()
         return await self._record()
 
     async def follow(self) -> None:
@@ -118,6 +118,10 @@ class FileSource:
     async def _look(self) -> None:
         with contextlib.suppress(Busy, NotReplaceable):
             await self._keep_up()
+
+    def _stamps(self) -> tuple[object, ...]:
+        """What changes with the policy file or any that it includes."""
+        return tuple((path, stamp(path)) for path in self._holder.files)
 
     async def _keep_up(self) -> None:
         """Serve what the file says; then, when no publication is under way, see that the history says so."""

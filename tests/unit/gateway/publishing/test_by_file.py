@@ -156,3 +156,23 @@ async def test_a_folder_that_cannot_be_watched_is_looked_at(path):
         path.write_text(OTHER)
         assert await until(lambda: holder.current.text == OTHER)
         following.cancel()
+
+
+async def test_a_change_in_an_included_file_is_served(path):
+    """Whoever edits only the included file sees it in force, recorded, and with another tag."""
+    path.write_text(POLICY + "include: more.yaml\n")
+    more = path.parent / "more.yaml"
+    more.write_text("rules: []\n")
+    async with by_file(path) as (holder, source, _):
+        before = holder.current
+        more.write_text("rules: [{id: new, when: {tools: true}, then: {steps: [large]}}]\n")
+        await source.refresh()
+        assert [rule.id for rule in holder.current.policy.rules] == ["new"]
+        assert holder.current.version != before.version
+        assert holder.current.digest != before.digest
+        more.unlink()
+        await source.refresh()
+        assert "cannot be read" in holder.refused[0].message
+        more.write_text("rules: []\n")
+        await source.refresh()
+        assert (holder.refused, holder.current.version) == ((), before.version)
