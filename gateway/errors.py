@@ -10,6 +10,7 @@
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
       PlanExhausted   502, carries its attempts
       NoUpstreamConfigured 503  NoUsableTarget 503  HistoryUnavailable 503  RecordsUnavailable 503
+      ShuttingDown 503
       StreamBroken    after the first byte: an error event, no [DONE]
 
 Each class fixes `status`, `type` and `code` in OpenAI's words. Only `AttemptError` is caught in the
