@@ -28,8 +28,11 @@ def save_plot(report: Report, file: Path) -> None:
     except ImportError as error:
         raise RecordsUnreadable("pictures need matplotlib: pip install 'pointsman[train]'") from error
     shown = [effect for effect in report.effects if effect.change is not None]
-    figure = Figure(figsize=(7.5, 2.4 + 0.32 * _MOVES + 1.1 * len(shown)), layout="constrained")
-    panels = figure.subplots(1 + len(shown), 1, squeeze=False, height_ratios=[4] + [1] * len(shown))[:, 0]
+    bars = 0.7 + 0.3 * min(_MOVES, len(report.replayed.by_target()))
+    figure = Figure(figsize=(7.5, 1.2 + bars + 1.1 * len(shown)), layout="constrained")
+    panels = figure.subplots(1 + len(shown), 1, squeeze=False, height_ratios=[bars] + [0.6] * len(shown))[
+        :, 0
+    ]
     _draw_moves(panels[0], report)
     for axes, effect in zip(panels[1:], shown, strict=True):
         _draw_effect(axes, effect)

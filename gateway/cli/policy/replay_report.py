@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.policy.replay_execute import Executed
     from gateway.cli.policy.replaying import Report
-    from gateway.records.effects import Metric
+    from gateway.records.effects import Effect, Metric
     from gateway.records.estimate import Estimate
 
 _WIDTH: Final = 118
@@ -29,7 +29,7 @@ NAMES: Final[dict[Metric, str]] = {
     "success": "quality, as predicted, 0 to 1",
 }
 SCALE: Final[dict[Metric, float]] = {"cost_usd": 1000.0, "total_ms": 1.0, "score": 1.0, "success": 1.0}
-_DIGITS: Final[dict[Metric, int]] = {"cost_usd": 4, "total_ms": 0, "score": 4, "success": 4}
+_DIGITS: Final[dict[Metric, int]] = {"cost_usd": 4, "total_ms": 1, "score": 4, "success": 4}
 
 
 def print_report(report: Report, seconds: float) -> None:
@@ -111,30 +111,28 @@ def _effects(report: Report) -> Table:
         "requests",
         "before",
         "change [95 %]",
-        "of the changed: measured / predicted / unknown",
+        "of the changed: drawn / predicted / unknown",
     ):
         table.add_column(heading, overflow="fold")
     for effect in report.effects:
         show = _shower(effect.metric)
         change = show(effect.change, sign=True) if effect.change else "not given, see below"
-        measured = effect.changed - effect.unknown - effect.modelled
-        parts = f"{measured:,} / {effect.modelled:,} / {effect.unknown:,}"
+        drawn = effect.changed - effect.unknown - effect.modelled
+        parts = f"{drawn:,} / {effect.modelled:,} / {effect.unknown:,}"
         before = show(effect.before, bare=True) if effect.before else "-"
         table.add_row(NAMES[effect.metric], f"{effect.rows:,}", before, change, parts)
     return table
 
 
 def _print_evidence(console: Console, report: Report) -> None:
+    """What the figures rest on: draws that several metrics share are told once."""
+    told: set[str] = set()
     for effect in report.effects:
         name, show = NAMES[effect.metric].partition(",")[0], _shower(effect.metric)
         label = f"{name} (as predicted)" if effect.metric == "success" else name
-        if effect.overlap is not None:
-            console.print(
-                f"{label}: {effect.drawn:,} requests were drawn by experiments, worth {effect.effective:,.0f}; "
-                f"the new route could have been drawn for {effect.overlap.value:.0%} of them "
-                f"({effect.overlap.low:.0%} to {effect.overlap.high:.0%})",
-                markup=False,
-            )
+        if (draws := _draws(effect)) and draws not in told:
+            told.add(draws)
+            console.print(draws, markup=False)
         if effect.ips is not None and effect.snips is not None:
             console.print(
                 f"{label}: by importance weighting alone {show(effect.ips, sign=True)}, "
@@ -143,6 +141,18 @@ def _print_evidence(console: Console, report: Report) -> None:
             )
         for sentence in effect.refusals:
             console.print(f"{label}: {sentence}", markup=False)
+
+
+def _draws(effect: Effect) -> str:
+    """How much the draws of experiments tell about the new routes; empty when there were none."""
+    share = effect.overlap
+    if share is None:
+        return ""
+    value, low, high = (min(1.0, end) for end in (share.value, share.low, share.high))
+    return (
+        f"{effect.drawn:,} of {effect.rows:,} requests were drawn by experiments, worth {effect.effective:,.0f} "
+        f"samples; the new route could have been drawn for {value:.0%} of them ({low:.0%} to {high:.0%})"
+    )
 
 
 def _print_unknown(console: Console, report: Report) -> None:
