@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 
 from gateway.api import errors, models
 from gateway.api.admin.policy import policy_routes
+from gateway.api.cases import default_call
 from gateway.api.chat import ChatCompletions
 from gateway.api.edge import Edge
 from gateway.api.feedback import read_feedback
 from gateway.api.http import ClientLeft
 from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
+from gateway.judging import Judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -36,7 +38,7 @@ def create_app(services: Services) -> Edge:
 
     app = FastAPI(title="Pointsman", version="0.1.0", lifespan=lifespan)
     _add_routes(app, services)
-    app.include_router(policy_routes(services.publishing.publisher, services.admin.admit))
+    app.include_router(policy_routes(services.publishing.publisher, _judge(services), services.admin.admit))
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -88,6 +90,12 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     @app.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> Response:
         return Response(services.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _judge(services: Services) -> Judge:
+    settings = services.settings
+    path = services.policy.path if settings.policy_source == "file" else None
+    return Judge(services.classifier, settings.local_usd_per_cpu_hour, default_call, path)
 
 
 async def _on_gateway_error(_: Request, error: Exception) -> Response:

@@ -106,7 +106,11 @@ class PolicyHolder:
 
         `source` stands for the path in findings.
         """
-        return self._built(loads(text, source, self._labels, folder=self.folder))
+        return self._built(self.parse(text, source))
+
+    def parse(self, text: str, source: str) -> Loaded | Refused:
+        """`text` as a policy of this deployment, with its findings; changes nothing."""
+        return loads(text, source, self._labels, folder=self.folder)
 
     def adopt(self, built: LivePolicy) -> bool:
         """Put `built` in force; True when that is another version."""
@@ -134,8 +138,10 @@ class PolicyHolder:
         return self._built(loaded)
 
     def _built(self, loaded: Loaded | Refused) -> LivePolicy | tuple[Finding, ...]:
-        if isinstance(loaded, Refused):
-            return loaded.findings
+        return loaded.findings if isinstance(loaded, Refused) else self.make(loaded)
+
+    def make(self, loaded: Loaded) -> LivePolicy:
+        """What a policy needs to act here."""
         endpoints, missing = self._catalogue.endpoints(loaded.policy)
         prices = Prices(loaded.policy, self._cpu_price)
         inputs = routing_inputs(loaded.policy)

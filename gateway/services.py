@@ -66,6 +66,7 @@ class Services:
     shadows: Shadows
     admin: AdminGate
     publishing: Publishing
+    classifier: RequestClassifier
     steering: Steering
 
     @property
@@ -188,6 +189,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         executors=(openai, litellm),
         shadows=shadows,
         admin=_admin_gate(settings, loaded.authenticator, host),
+        classifier=loaded.classifier,
         publishing=publishing,
         steering=steering,
     )

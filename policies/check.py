@@ -44,14 +44,20 @@ def check_policy(path: Path, knowledge: Knowledge, reader: Reader) -> Checked:
     """Form, names, reach, plans and cases of the policy at `path`; never raises on any content."""
     if is_cases_file(path):
         return Checked(str(path), (not_a_policy(path),))
-    found = load(path, knowledge.labels)
+    return check_loaded(load(path, knowledge.labels), beside(path), knowledge, reader)
+
+
+def check_loaded(
+    found: Loaded | Refused, files: Iterable[Path], knowledge: Knowledge, reader: Reader
+) -> Checked:
+    """The same of a policy as it was loaded, with the cases in these files."""
     if isinstance(found, Refused):
         return Checked(
             found.source, in_order([*found.findings, *_reviewed_refused(found, knowledge)], found.source)
         )
     reviewed = [placed(problem, found.document, found.source) for problem in review(found.policy, knowledge)]
     loaded = replace(found, warnings=in_order([*found.warnings, *reviewed], found.source))
-    findings, results = run_all(loaded, beside(path), reader(loaded))
+    findings, results = run_all(loaded, files, reader(loaded))
     return Checked(found.source, (*loaded.warnings, *findings), results, loaded)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.errors import (
@@ -16,11 +16,18 @@ from gateway.errors import (
 from gateway.publishing.editions import Signature, changes, matches, tag
 from gateway.records.versions import Superseded
 from policies.findings import Finding, quote
+from policies.store import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.live import LivePolicy, PolicyHolder
     from gateway.publishing.source import Source
     from gateway.records.versions import Changes, PolicyVersion, PolicyVersions
+    from policies.store import Loaded
+
+    Judge = Callable[[Loaded | Refused], tuple[Finding, ...]]
+    """Everything that is found about a policy; refuses it by an error."""
 
 _SUBMITTED = "policy"
 """Stands for the path in findings about a text that came over the network; files that it includes have their own."""
@@ -37,6 +44,8 @@ class Published:
     """The same text was in force already; nothing was done."""
     recorded: bool
     """The history has it; else it is written there as soon as the database answers."""
+    findings: tuple[Finding, ...] = ()
+    """Warnings about what is in force now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +86,13 @@ class Publisher:
             return self._holder.current, None
         return live, found if found is not None and found.digest == live.digest else None
 
-    async def check(self, text: str) -> Checked:
+    async def check(self, text: str, judge: Judge) -> Checked:
         """What publishing `text` would do; changes nothing."""
-        built = await self._build(text)
-        changed = changes(self._holder.current.text, text)
-        if isinstance(built, tuple):
-            return Checked(None, built, changed)
-        return Checked(built.version, built.warnings, changed)
+        built, findings = await asyncio.to_thread(self._judged, text, judge)
+        return Checked(built.version if built else None, findings, changes(self._holder.current.text, text))
 
-    async def publish(self, text: str, if_match: str | None, signature: Signature) -> Published:
-        """Put `text` in force upon the policy that `if_match` names.
+    async def publish(self, text: str, if_match: str | None, signature: Signature, judge: Judge) -> Published:
+        """Put `text` in force upon the policy that `if_match` names, unless `judge` finds an error.
 
         Raises `PreconditionMissing`, `PolicyChanged`, `PolicyRefused` with every finding, and what the source raises.
         """
@@ -97,15 +103,20 @@ class Publisher:
             )
         await self._source.refresh()
         await self._expect(if_match)
-        return await self._replace(await self._sound(text), if_match, signature)
+        built, findings = await asyncio.to_thread(self._judged, text, judge)
+        if built is None:
+            raise refused(findings)
+        return replace(await self._replace(built, if_match, signature), findings=findings)
 
     async def rollback(self, name: str, if_match: str | None, author: str, reason: str) -> Published:
         """Put an earlier version in force again. Raises `UnknownVersion`, and as `publish` does.
 
-        Without `if_match` whatever is in force is replaced.
+        Without `if_match` whatever is in force is replaced. It was in force before, so its cases are not run again.
         """
         found = await self.version(name)
-        built = await self._sound(found.text or "")
+        built = await asyncio.to_thread(self._holder.build, found.text or "", _SUBMITTED)
+        if isinstance(built, tuple):
+            raise refused(built)
         return await self._replace(built, if_match or "*", Signature(author, reason, "rollback"))
 
     async def versions(self, limit: int, before: int | None) -> list[PolicyVersion]:
@@ -164,14 +175,13 @@ class Publisher:
         except HistoryUnavailable:
             return None
 
-    async def _sound(self, text: str) -> LivePolicy:
-        built = await self._build(text)
-        if isinstance(built, tuple):
-            raise refused(built)
-        return built
-
-    async def _build(self, text: str) -> LivePolicy | tuple[Finding, ...]:
-        return await asyncio.to_thread(self._holder.build, text, _SUBMITTED)
+    def _judged(self, text: str, judge: Judge) -> tuple[LivePolicy | None, tuple[Finding, ...]]:
+        """The policy, None when anything about it is an error, and every finding."""
+        found = self._holder.parse(text, _SUBMITTED)
+        findings = judge(found)
+        if isinstance(found, Refused) or any(finding.severity == "error" for finding in findings):
+            return None, findings
+        return self._holder.make(found), findings
 
 
 def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
@@ -189,5 +199,6 @@ def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
 def as_json(finding: Finding) -> dict[str, object]:
     """A finding for programs."""
     return {
-        name: getattr(finding, name) for name in ("severity", "path", "line", "column", "message", "rule")
+        name: getattr(finding, name)
+        for name in ("severity", "path", "line", "column", "message", "rule", "check")
     }

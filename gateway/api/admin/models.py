@@ -50,6 +50,7 @@ class FindingOut(BaseModel):
     column: int
     message: str
     rule: str | None = Field(description="Id of the rule it is about.")
+    check: str = Field(description="What found it, e.g. `form`, `reach` or `test`.")
 
 
 class VersionOut(BaseModel):

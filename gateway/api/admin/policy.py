@@ -27,6 +27,7 @@ from policies.document import MAX_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.judging import Judge
     from gateway.publishing.publisher import Publisher
 
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -56,19 +57,21 @@ def _takes(model: type[BaseModel], *, yaml: bool = False) -> dict[str, object]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def policy_routes(publisher: Publisher, admit: Callable[[Mapping[str, str]], None]) -> APIRouter:
+def policy_routes(
+    publisher: Publisher, judge: Judge, admit: Callable[[Mapping[str, str]], None]
+) -> APIRouter:
     """The routes; `admit` raises for whoever may not use them."""
 
     def guard(request: Request) -> None:
         admit(request.headers)
 
     routes = APIRouter(prefix="/admin/v1/policy", tags=["policy"], dependencies=[Depends(guard)])
-    _add_reading(routes, publisher)
-    _add_replacing(routes, publisher)
+    _add_reading(routes, publisher, judge)
+    _add_replacing(routes, publisher, judge)
     return routes
 
 
-def _add_reading(routes: APIRouter, publisher: Publisher) -> None:
+def _add_reading(routes: APIRouter, publisher: Publisher, judge: Judge) -> None:
     @routes.get(
         "", summary="The policy in force, with its ETag", responses=_RESPONSES, response_model=PolicyOut
     )
@@ -101,7 +104,7 @@ def _add_reading(routes: APIRouter, publisher: Publisher) -> None:
         text = (
             await _posted(request, Draft) if not _is_yaml(request) else Draft(text=await _yaml(request))
         ).text
-        found = await publisher.check(_bounded(text))
+        found = await publisher.check(_bounded(text), judge.findings)
         return CheckedOut(
             valid=found.version is not None,
             version=found.version,
@@ -110,7 +113,7 @@ def _add_reading(routes: APIRouter, publisher: Publisher) -> None:
         )
 
 
-def _add_replacing(routes: APIRouter, publisher: Publisher) -> None:
+def _add_replacing(routes: APIRouter, publisher: Publisher, judge: Judge) -> None:
     @routes.put(
         "",
         summary="Put a policy in force: `If-Match` names the one that it replaces",
@@ -121,7 +124,9 @@ def _add_replacing(routes: APIRouter, publisher: Publisher) -> None:
     async def publish(request: Request, response: Response) -> PublishedOut:
         asked = await _publication(request)
         signature = Signature(asked.author, asked.reason, "api")
-        done = await publisher.publish(_bounded(asked.text), request.headers.get("if-match"), signature)
+        done = await publisher.publish(
+            _bounded(asked.text), request.headers.get("if-match"), signature, judge.findings
+        )
         response.headers["etag"] = tag(done.live.version, done.live.digest)
         return published(done)
 

@@ -40,7 +40,7 @@ def published(done: Published) -> PublishedOut:
         unchanged=done.unchanged,
         recorded=done.recorded,
         changes=dict(done.changes),
-        findings=findings(done.live.warnings),
+        findings=findings(done.findings),
     )
 
 
