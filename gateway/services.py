@@ -38,7 +38,7 @@ from routers.placed import PlacedAbilities, PlacedError, with_placed
 from routers.versions import Versions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from gateway.cache.base import Cache
     from gateway.settings import Settings
@@ -139,8 +139,8 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
 
 async def policy_in_force(settings: Settings, holder: PolicyHolder) -> None:
     """Give `holder` the policy that a gateway would start with, wherever the truth lies; raises `StartupError`."""
+    records = _records(settings, lambda _: None)
     try:
-        records = SqlRecordStore(settings.records_url, lambda _: None)
         await records.start()
     except StoreUnusable as error:
         raise StartupError([_unusable(error)]) from error
@@ -155,10 +155,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     metrics = Metrics()
     loaded = load_all(settings, metrics, environ, host)
     tracing = Tracing(metrics.spans_dropped.inc)
-    try:
-        records = SqlRecordStore(settings.records_url, metrics.records_dropped.inc)
-    except StoreUnusable as error:
-        raise StartupError([_unusable(error)]) from error
+    records = _records(settings, metrics.records_dropped.inc)
     publishing = assemble(settings, loaded.policy, records.engine)
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
@@ -232,6 +229,13 @@ def _admin_gate(settings: Settings, authenticator: Authenticator, host: str) -> 
     if not authenticator.open:
         return AdminGate(key, closed="clients need keys here, so an administrator needs one too")
     return AdminGate(key, closed=None if is_loopback(host) else f"the gateway listens on `{host}`")
+
+
+def _records(settings: Settings, dropped: Callable[[int], None]) -> SqlRecordStore:
+    try:
+        return SqlRecordStore(settings.records_url, dropped)
+    except StoreUnusable as error:
+        raise StartupError([_unusable(error)]) from error
 
 
 def _unusable(error: StoreUnusable) -> Finding:

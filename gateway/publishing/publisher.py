@@ -117,6 +117,8 @@ class Publisher:
         built = await asyncio.to_thread(self._holder.build, found.text or "", _SUBMITTED)
         if isinstance(built, tuple):
             raise refused(built)
+        if built.files and built.version != found.version:
+            raise refused((_included_since(found.version, built),))
         return await self._replace(built, if_match or "*", Signature(author, reason, "rollback"))
 
     async def versions(self, limit: int, before: int | None) -> list[PolicyVersion]:
@@ -194,6 +196,13 @@ def refused(findings: tuple[Finding, ...]) -> PolicyRefused:
         "Correct what `findings` lists; `POST /admin/v1/policy/check` tries it without publishing.",
         details={"findings": [as_json(finding) for finding in findings]},
     )
+
+
+def _included_since(version: str, built: LivePolicy) -> Finding:
+    """A text alone does not bring back what it included."""
+    files = ", ".join(quote(file.name) for file in built.files)
+    message = f"with {files} as they are now this is version `{built.version}`, not `{version}`; put them back first"
+    return Finding("error", _SUBMITTED, 1, 1, message)
 
 
 def as_json(finding: Finding) -> dict[str, object]:
