@@ -12,7 +12,8 @@ from policies.reason.formula import COUNTS, exactly, formula, matching, negation
 from policies.reason.reach import reach
 from policies.reason.sets import Numbers, numbers
 from policies.reason.solve import satisfiable
-from policies.validate_when import Problem, range_words, warning
+from policies.validate_when import Problem, warning
+from policies.wording import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,9 +35,9 @@ def rule_reviews(
     """Warnings about the conditions of each rule, and about rules that no request reaches."""
     for index, (rule, verdict) in enumerate(zip(policy.rules, reach(policy, possible), strict=True)):
         loc: Loc = ("rules", index)
-        bounds = list(_bounds(rule.when, (*loc, "when"), possible, attainable))
-        yield from bounds
-        if verdict.kind == "contradictory" and bounds:
+        unmet = list(_bounds(rule.when, (*loc, "when"), possible, attainable))
+        yield from unmet
+        if verdict.kind == "contradictory" and unmet:
             continue  # said already, with the reason
         if (message := _message(policy, index, verdict)) is not None:
             yield warning(loc, message, "reach")
@@ -108,10 +109,10 @@ def _bounds(
             given = (
                 f"this classifier gives {low:.6g} to {high:.6g}" if low < high else f"it is always {low:.6g}"
             )
-            why = f"never met: {quote(fact)} is never {range_words(limits)}; {given}"
+            why = f"never met: {quote(fact)} is never {bounds(limits)}; {given}"
             yield warning(at, why, "bounds")
         elif not _meet(holds.complement, values):
-            yield warning(at, f"no effect: {quote(fact)} is always {range_words(limits)}", "bounds")
+            yield warning(at, f"no effect: {quote(fact)} is always {bounds(limits)}", "bounds")
 
 
 def _meet(one: Numbers | None, other: Values) -> bool:

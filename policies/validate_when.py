@@ -83,13 +83,6 @@ def _range(limits: Range, loc: Loc, *, highest: float) -> Iterator[Problem]:
         yield Problem(loc, f"no value is both {_side(limits, low)} {low:g} and {_top(limits, high)} {high:g}")
 
 
-def range_words(limits: Range) -> str:
-    """A range in words, e.g. `at least 0.2 and below 0.6`."""
-    words = ("at_least", "above", "at_most", "below")
-    given = ((word.replace("_", " "), getattr(limits, word)) for word in words)
-    return " and ".join(f"{word} {bound:g}" for word, bound in given if bound is not None)
-
-
 def _side(limits: Range, low: float) -> str:
     return "above" if limits.above == low else "at least"
 
