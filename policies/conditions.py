@@ -8,7 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from policies.decision import Check
+from policies.decision import Check, check_of
 from policies.model import Pattern
 from policies.patterns import glob_matcher, pattern_matcher
 from policies.wording import alternatives, bounds, clock, matching, number, yes_no
@@ -52,7 +52,7 @@ class Condition:
 
     def check(self, facts: Facts, *, passed: bool) -> Check:
         """The verdict `passed` of this condition as an explanation."""
-        return Check(self.fact, self.expected, self.show(self.read(facts)), passed)
+        return check_of((self.fact, self.expected, self.show(self.read(facts)), passed))
 
 
 def compile_when(when: When) -> tuple[Condition, ...]:
@@ -75,8 +75,9 @@ def first_failure(probes: tuple[Probe, ...], facts: Facts) -> int:
 
 def explain(conditions: tuple[Condition, ...], facts: Facts, failure: int) -> tuple[Check, ...]:
     """The checks that led to `failure` (from `first_failure`), the failed one last."""
-    if failure == 0:
-        return (conditions[0].check(facts, passed=False),)
+    if failure == 0:  # most rules fail at once, so this is written out
+        first = conditions[0]
+        return (check_of((first.fact, first.expected, first.show(first.read(facts)), False)),)
     passed = conditions if failure < 0 else conditions[:failure]
     checks = [condition.check(facts, passed=True) for condition in passed]
     if failure > 0:
@@ -228,7 +229,7 @@ def _any(members: list[tuple[Condition, ...]]) -> Condition:
         " or ".join(_words(member) for member in members),
         _whole,
         holds,
-        lambda facts: ", ".join(_values(member, facts) for member in members if member),
+        _values(tuple(condition for member in members for condition in member)),
     )
 
 
@@ -239,7 +240,7 @@ def _not(member: tuple[Condition, ...]) -> Condition:
         f"not ({_words(member)})",
         _whole,
         lambda facts: first_failure(probes, facts) >= 0,
-        lambda facts: _values(member, facts),
+        _values(member),
     )
 
 
@@ -258,7 +259,7 @@ def _phrase(condition: Condition) -> str:
     return condition.expected if condition.fact == "not" else f"{condition.fact} {condition.expected}"
 
 
-def _values(conditions: tuple[Condition, ...], facts: Facts) -> str:
-    """The values that conditions read, e.g. `tools false, difficulty 0.2`."""
-    shown = ((c.fact, c.show(c.read(facts))) for c in conditions)
-    return ", ".join(value if fact in ("any", "not") else f"{fact} {value}" for fact, value in shown)
+def _values(conditions: tuple[Condition, ...]) -> Callable[[Facts], str]:
+    """Shows the values that conditions read, e.g. `tools false, difficulty 0.2`."""
+    shown = [("" if c.fact in ("any", "not") else f"{c.fact} ", c.read, c.show) for c in conditions]
+    return lambda facts: ", ".join([prefix + show(read(facts)) for prefix, read, show in shown])

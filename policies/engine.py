@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.conditions import Condition, Probe, compile_when, explain, first_failure, matcher, probes_of
-from policies.decision import CachePlan, Considered, Decision, Plan, Skipped
+from policies.decision import CachePlan, Considered, Decision, Plan, Skipped, considered_of
 from policies.eligibility import Forbidden
 from policies.model import AUTO, PlanSpec
 from policies.patterns import glob_matcher
@@ -168,9 +168,12 @@ class _Trail:
 
     def first_match(self, rules: Iterable[CompiledRule]) -> CompiledRule | None:
         """The first rule that matches."""
-        if self.explained:
-            return next((rule for rule in rules if self.matches(rule)), None)
         facts = self.facts
+        if self.explained:
+            for rule in rules:
+                if self.matches(rule):
+                    return rule
+            return None
         for rule in rules:  # as `matches`, without a call for each of hundreds of rules
             for read, holds in rule.probes:
                 if not holds(read(facts)):
@@ -185,7 +188,7 @@ class _Trail:
         failure = first_failure(rule.probes, self.facts)
         if self.explained:
             checks = explain(rule.conditions, self.facts, failure)
-            self.considered.append(Considered(rule.id, failure < 0, checks))
+            self.considered.append(considered_of((rule.id, failure < 0, checks)))
         if failure >= 0:
             return False
         self.note(rule)

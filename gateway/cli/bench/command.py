@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.bench.classifier import classifier
+from gateway.cli.bench.policy import policy
 from gateway.cli.bench.routing import routing
 
 bench_app = typer.Typer(help="Measure what a request costs, and how well it is routed.", no_args_is_help=True)
@@ -23,6 +24,7 @@ def bench() -> None:
 
 bench_app.command()(routing)
 bench_app.command()(classifier)
+bench_app.command()(policy)
 
 
 @bench_app.command()
