@@ -38,6 +38,8 @@ class Evidence(msgspec.Struct, frozen=True):
 
     requests: dict[str, int]
     """By arm, every request that ended."""
+    failures: dict[str, int]
+    """Of these, those that failed or needed a fallback because a target failed."""
     treated_usd: float
     """What requests cost that the experiment drew."""
     unpriced: int
@@ -94,6 +96,7 @@ class Comparison:
         margin = definition.inferior_by
         margins = () if margin is None else (margin, -margin)
         self._requests: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
         self._treated_usd, self._unpriced = 0.0, 0
         self._quality = _Kept("quality", "score", BettingSequence(margins))
         self._errors = _Kept("errors", "share", BettingSequence(margins))
@@ -104,6 +107,7 @@ class Comparison:
         """Take in requests that have ended."""
         for trial in trials:
             self._requests[trial.arm] = self._requests.get(trial.arm, 0) + 1
+            self._failures[trial.arm] = self._failures.get(trial.arm, 0) + trial.failed
             if trial.arm != CONTROL:
                 self._treated_usd += trial.cost_usd or 0.0
                 self._unpriced += trial.cost_usd is None and not trial.failed
@@ -125,7 +129,15 @@ class Comparison:
             kept = (self._quality, self._errors, self._cost, self._latency)
             measures = tuple(each.measure(self._definition.confidence) for each in kept)
         verdict, reason = self._verdict(measures)
-        return Evidence(dict(self._requests), self._treated_usd, self._unpriced, measures, verdict, reason)
+        return Evidence(
+            requests=dict(self._requests),
+            failures=dict(self._failures),
+            treated_usd=self._treated_usd,
+            unpriced=self._unpriced,
+            measures=measures,
+            verdict=verdict,
+            reason=reason,
+        )
 
     def _verdict(self, measures: tuple[Measure, ...]) -> tuple[Verdict, str]:
         cap, margin = self._definition.max_usd, self._definition.inferior_by

@@ -1,6 +1,6 @@
 """Watches the experiments of the policy in force and ends those whose evidence says so.
 
-Every gateway process runs one. A finished request costs the request path one append; once a second the rows go to the
+Every gateway process runs one. A finished request leaves a small row in memory; once a second the rows go to the
 database, the new rows of all processes are read back and folded, and what they show is acted on. So an experiment
 stops in every process within about two seconds of the request that decided it, and goes on from the same evidence
 after a restart.
@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.experiments.definition import Running, running
 from gateway.experiments.reading import Reader
-from gateway.experiments.trials import trial
+from gateway.experiments.trials import shadow_trial, trial
 from gateway.records.ledger import READY, STARTED, STOPPED, Event, Known, LedgerUnusable
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from gateway.experiments.comparison import Comparison, Evidence
     from gateway.records.ledger import Ledger
+    from gateway.records.store import Row
     from gateway.types import Outcome
     from policies.model import Policy
 
 log = logging.getLogger("pointsman.experiments")
 
-EVERY_S = 1.0
-_WAITING = 100_000  # finished requests that wait for the database at most
+_WAITING = 20_000  # trials that wait for the database at most; the oldest go first
 _VERSIONS = 8  # policies whose requests may still be running
 
 
@@ -51,7 +51,7 @@ class Monitor:
         self._policy = policy
         self._end = end
         self._clock = clock
-        self._waiting: deque[Outcome] = deque(maxlen=_WAITING)
+        self._waiting: deque[Row] = deque(maxlen=_WAITING)
         self._versions: dict[str, Mapping[str, Running]] = {}
         self._registered = ""
         self._said: set[str] = set()
@@ -59,18 +59,20 @@ class Monitor:
         self._reachable = True
 
     def note(self, outcome: Outcome) -> None:
-        """Take in a finished request; costs the request path an append, if it is in an experiment at all."""
-        if outcome.decision is not None and outcome.decision.experiment is not None:
-            self._waiting.append(outcome)
+        """Take in a finished request; some microseconds, and none if it is in no experiment."""
+        decision = outcome.decision
+        found = self._running(outcome.policy_version, decision.experiment) if decision else None
+        if found is not None:
+            self._waiting.append(trial(outcome, found))
 
-    async def run(self) -> None:
-        """Tick until cancelled. A database that cannot be reached is said once; experiments stay as they are."""
-        while True:
-            await self.safe_tick()
-            await asyncio.sleep(EVERY_S)
+    def note_shadow(self, row: Row) -> None:
+        """Take in a finished call of a shadow, by its row of the table `shadows`."""
+        found = self._running(row["policy_version"], row["experiment"])
+        if found is not None:
+            self._waiting.append(shadow_trial(row, found))
 
     async def safe_tick(self) -> None:
-        """One tick that never raises for want of the database."""
+        """One tick. A database that cannot be reached is said once; experiments stay as they are."""
         try:
             await self.tick()
         except LedgerUnusable as error:
@@ -105,6 +107,14 @@ class Monitor:
                 del self._versions[old]
         return version, self._versions[version]
 
+    def _running(self, version: str, experiment: str | None) -> Running | None:
+        """The experiment under the policy that a request began with; None if there is none, or that is long gone."""
+        if experiment is None:
+            return None
+        if version not in self._versions:
+            self._current()
+        return self._versions.get(version, {}).get(experiment)
+
     async def _write(self, version: str, current: Mapping[str, Running]) -> None:
         """Keep the trials that have ended, and after a change of the policy its experiments."""
         new = list(current.values()) if version != self._registered else []
@@ -113,22 +123,14 @@ class Monitor:
             Known(each.digest, msgspec.to_builtins(each.definition), each.share, version, now) for each in new
         ]
         events = [self._event(STARTED, version, each, f"share {each.share:g}") for each in new]
-        outcomes = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        rows = [
-            trial(outcome, found)
-            for outcome in outcomes
-            if outcome.decision is not None
-            and (
-                found := self._versions.get(outcome.policy_version, {}).get(outcome.decision.experiment or "")
-            )
-        ]
+        rows = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not rows and not known:
             self._registered = version
             return
         try:
             await self._ledger.write(trials=rows, known=known, events=events)
         except LedgerUnusable:
-            self._waiting.extendleft(reversed(outcomes))  # tried again with the next tick
+            self._waiting.extendleft(reversed(rows))  # tried again with the next tick
             raise
         self._registered = version
 

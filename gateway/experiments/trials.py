@@ -31,6 +31,21 @@ def trial(outcome: Outcome, experiment: Running) -> Row:
     }
 
 
+def shadow_trial(row: Row, experiment: Running) -> Row:
+    """The row of a call of a shadow, from its row of the table `shadows`: it counts and costs, and is not compared."""
+    return {
+        "request_id": row["request_id"],
+        "definition": experiment.digest,
+        "at": row["at"],
+        "arm": "shadow",
+        "propensity": row["propensity"],
+        "unit": None,
+        "failed": row["status"] == "failed",
+        "cost_usd": row["cost_usd"],
+        "latency_ms": row["ms"],
+    }
+
+
 def failed(outcome: Outcome) -> bool:
     """Whether the request ended in an error, or a target on its way did. Declining and being unsure are no errors."""
     return outcome.status == "error" or any(attempt.status == "failed" for attempt in outcome.attempts)

@@ -7,13 +7,13 @@ cannot reach the database goes on with those it had.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from gateway.experiments.trials import cost_usd
 from gateway.pacing.forecast import BIN_S, DAY_S, Forecast
 from gateway.pacing.pacer import Pacing, Prices, Taken, step
 from gateway.records.pacing import PacingUnusable, Shared
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.limits")
 
-EVERY_S = 1.0
 STEP_S = 5.0
 _STALE_S = 60.0  # nobody counted for longer: read anew from the records what the day took
 
@@ -50,24 +49,23 @@ class Keeper:
         self._requests, self._usd, self._slow = 0, 0.0, 0
         self._reachable = True
 
-    def note(self, outcome: Outcome, cost_usd: float | None) -> None:
+    def note(self, outcome: Outcome) -> None:
         """Count a finished request that was routed; an answer from the cache takes nothing."""
         limits = self._limits()
         if limits is None or outcome.cache == "hit":
             return
         self._requests += 1
-        self._usd += cost_usd or 0.0
+        self._usd += cost_usd(outcome) or 0.0
         if limits.latency_p95_ms is not None and outcome.first_byte_ms > limits.latency_p95_ms:
             self._slow += 1
 
-    async def run(self) -> None:
-        """Tick until cancelled."""
-        while True:
-            await self.safe_tick()
-            await asyncio.sleep(EVERY_S)
+    def note_shadow(self, cost_usd: float | None) -> None:
+        """Count what a shadow cost: no request of its own, but money."""
+        if self._limits() is not None:
+            self._usd += cost_usd or 0.0
 
     async def safe_tick(self) -> None:
-        """One tick that never raises for want of the database, and says so once."""
+        """One tick. A database that cannot be reached is said once; the prices stay as they are."""
         try:
             await self.tick()
         except PacingUnusable as error:
@@ -84,24 +82,24 @@ class Keeper:
             self._charge(Prices(), None)
             return
         taken = (self._requests, self._usd, self._slow)
-        shared = await self._store.add(*taken)
+        shared = None if any(taken) else await self._store.read()
+        if shared is None:  # something to add, or no row yet
+            shared = await self._store.add(*taken)
         self._requests -= taken[0]
         self._usd -= taken[1]
         self._slow -= taken[2]
         if self._clock() - shared.stepped_at >= STEP_S:
             shared = await self._step(shared, limits)
-        state = msgspec.convert(shared.state, Pacing, strict=False) if shared.state else Pacing()
+        state = _state(shared)
         spent = state.spent_usd if limits.usd_per_day is not None else None
         self._charge(Prices(shared.shadow_usd, shared.shadow_s), spent)
 
     async def _step(self, shared: Shared, limits: Limits) -> Shared:
         now = self._clock()
         if now - shared.stepped_at > _STALE_S:
-            remembered = msgspec.convert(shared.state, Pacing, strict=False) if shared.state else Pacing()
-            state, taken = await self._from_records(remembered, now), Taken()
+            state, taken = await self._from_records(_state(shared), now), Taken()
         else:
-            state = msgspec.convert(shared.state, Pacing, strict=False)
-            taken = Taken(shared.requests, shared.usd, shared.slow)
+            state, taken = _state(shared), Taken(shared.requests, shared.usd, shared.slow)
         state, prices = step(
             state, taken, now, usd_per_day=limits.usd_per_day, latency_p95_ms=limits.latency_p95_ms
         )
@@ -116,3 +114,11 @@ class Keeper:
             forecast = forecast.with_requests(requests, start)
             spent += usd if start >= today else 0.0
         return Pacing(now, spent, forecast, remembered.money, remembered.time)
+
+
+def _state(shared: Shared) -> Pacing:
+    """What the row remembers; nothing if it has none yet, or one that this release does not understand."""
+    try:
+        return msgspec.convert(shared.state, Pacing, strict=False)
+    except msgspec.ValidationError:
+        return Pacing()

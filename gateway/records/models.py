@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Float, Index, Integer, String, Text
+from sqlalchemy import JSON, Float, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -140,7 +140,7 @@ class TrialRow(Base):
     __tablename__ = "trials"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    request_id: Mapped[str] = mapped_column(String(64), unique=True)
+    request_id: Mapped[str] = mapped_column(String(64))
     definition: Mapped[str] = mapped_column(String(16))
     at: Mapped[float] = mapped_column(Float)
     arm: Mapped[str] = mapped_column(String(16))
@@ -151,7 +151,10 @@ class TrialRow(Base):
     cost_usd: Mapped[float | None]
     latency_ms: Mapped[float | None]
 
-    __table_args__ = (Index("ix_trials_definition", "definition", "id"),)
+    __table_args__ = (
+        UniqueConstraint("request_id", "definition"),
+        Index("ix_trials_definition", "definition", "id"),
+    )
 
 
 class ExperimentRow(Base):

@@ -112,7 +112,7 @@ def _experiment(shown: Shown) -> Iterator[str]:
     sticky = f", by {definition.sticky}" if definition.compares else ""
     yield from _wrapped(f"{definition.id}: {definition.kind}{arms}, share {shown.known.share:g}{sticky}", 4)
     yield from _wrapped(f"  {_verdict(shown)}", 4)
-    counts = ", ".join(f"{count:,} {arm}" for arm, count in sorted(evidence.requests.items()))
+    counts = ", ".join(_count(evidence, arm) for arm in sorted(evidence.requests))
     cap = f" of ${definition.max_usd:g}" if definition.max_usd is not None else ""
     unpriced = f" ({evidence.unpriced} answers without a price)" if evidence.unpriced else ""
     spent = f"${evidence.treated_usd:.4g} spent by what it drew{cap}{unpriced}"
@@ -121,6 +121,11 @@ def _experiment(shown: Shown) -> Iterator[str]:
         sure = f"difference, {definition.confidence:.4g} sure"
         yield f"  {'':<13}{'control':>16}{'treatment':>16}   {sure}"
         yield from (_measure(measure) for measure in evidence.measures)
+
+
+def _count(evidence: Evidence, arm: str) -> str:
+    failures = evidence.failures.get(arm, 0)
+    return f"{evidence.requests[arm]:,} {arm}" + (f" ({failures:,} failed)" if failures else "")
 
 
 def _verdict(shown: Shown) -> str:

@@ -39,8 +39,7 @@ class Process:
 
     def note(self, count, **fields):
         for _ in range(count):
-            outcome = request(**fields)
-            self.keeper.note(outcome, outcome.cost_usd)
+            self.keeper.note(request(**fields))
 
     async def at(self, seconds):
         self.now = MORNING + seconds

@@ -45,7 +45,9 @@ def test_a_running_experiment_is_shown_with_its_evidence(run, tmp_path):
     assert result.exit_code == 0
     assert "1 gateway process, policy aaaaaaaaaaaa" in " ".join(result.stdout.split())
     assert "try: canary, small -> new, share 0.5, by request" in " ".join(result.stdout.split())
-    assert "3 control, 3 treatment; $0.003 spent by what it drew of $5" in " ".join(result.stdout.split())
+    assert "3 control, 3 treatment (3 failed); $0.003 spent by what it drew of $5" in " ".join(
+        result.stdout.split()
+    )
     assert "running: " in " ".join(result.stdout.split())
     assert "$0 of $50 spent on" in " ".join(result.stdout.split())
     assert max(map(len, result.stdout.splitlines())) <= 80
