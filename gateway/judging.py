@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from gateway.cache.keys import routing_inputs
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from gateway.types import Call
     from policies.cases import FactsFor
+    from policies.diff import Difference
     from policies.facts import Facts
     from policies.findings import Finding
     from policies.knowledge import Knowledge
-    from policies.model import Message
+    from policies.model import Message, Policy
     from policies.store import Loaded, Refused
     from routers.classifier import RequestClassifier
 
@@ -53,6 +54,22 @@ class Judge:
     @cached_property
     def _knowledge(self) -> Knowledge:
         return policy_knowledge(self._classifier, self._usd_per_cpu_hour)
+
+
+def comparison(
+    classifier: RequestClassifier, local_usd_per_cpu_hour: float
+) -> Callable[[Policy, Policy], Difference]:
+    """What an edit changes in meaning, for the values that this classifier can give."""
+    knowledge = cache(partial(policy_knowledge, classifier, local_usd_per_cpu_hour))
+
+    def compare(old: Policy, new: Policy) -> Difference:
+        from policies.diff import diff
+        from policies.reason.domain import domain
+
+        known = knowledge()
+        return diff(old, new, domain(known.labels, known.attainable(new)))
+
+    return compare
 
 
 def case_reader(

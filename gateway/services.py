@@ -20,6 +20,7 @@ from gateway.execute.catalogue import Catalogue
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
+from gateway.judging import comparison
 from gateway.knowledge import policy_labels
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from gateway.cache.base import Cache
+    from gateway.live import LivePolicy
     from gateway.settings import Settings
     from routers.classifier import RequestClassifier
 
@@ -137,17 +139,18 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
     return Loaded(config, classifier, holder, authenticator)
 
 
-async def policy_in_force(settings: Settings, holder: PolicyHolder) -> None:
-    """Give `holder` the policy that a gateway would start with, wherever the truth lies; raises `StartupError`."""
+async def policy_in_force(settings: Settings, loaded: Loaded) -> LivePolicy:
+    """The policy that a gateway would start with, wherever the truth lies; raises `StartupError`."""
     records = _records(settings, lambda _: None)
     try:
         await records.start()
     except StoreUnusable as error:
         raise StartupError([_unusable(error)]) from error
     try:
-        await assemble(settings, holder, records.engine).source.start()
+        await _publishing(settings, loaded, records).source.start()
     finally:
         await records.close()
+    return loaded.policy.current
 
 
 def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str = "127.0.0.1") -> Services:
@@ -156,7 +159,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     loaded = load_all(settings, metrics, environ, host)
     tracing = Tracing(metrics.spans_dropped.inc)
     records = _records(settings, metrics.records_dropped.inc)
-    publishing = assemble(settings, loaded.policy, records.engine)
+    publishing = _publishing(settings, loaded, records)
     cache = _cache(settings)
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
     steering = steer(loaded.policy, records.engine, metrics)
@@ -229,6 +232,11 @@ def _admin_gate(settings: Settings, authenticator: Authenticator, host: str) -> 
     if not authenticator.open:
         return AdminGate(key, closed="clients need keys here, so an administrator needs one too")
     return AdminGate(key, closed=None if is_loopback(host) else f"the gateway listens on `{host}`")
+
+
+def _publishing(settings: Settings, loaded: Loaded, records: SqlRecordStore) -> Publishing:
+    meaning = comparison(loaded.classifier, settings.local_usd_per_cpu_hour)
+    return assemble(settings, loaded.policy, records.engine, meaning)
 
 
 def _records(settings: Settings, dropped: Callable[[int], None]) -> SqlRecordStore:

@@ -50,11 +50,9 @@ def check(settings: Settings, host: str) -> StartPlan:
     """Load what the processes will load; raises `StartupError` with everything that is wrong."""
     assumed = settings.model_copy(update={"worker_url": settings.worker_url or "unix:///worker.sock"})
     loaded = load_all(assumed, Metrics(), os.environ, host)
-    if (
-        settings.policy_source == "database"
-    ):  # its targets, not those of the file, say which models are needed
-        asyncio.run(policy_in_force(settings, loaded.policy))
-    live = loaded.policy.current
+    # Its targets say which models are needed; in the database it may be another one than in the file.
+    shared = settings.policy_source == "database"
+    live = asyncio.run(policy_in_force(settings, loaded)) if shared else loaded.policy.current
     models: dict[str, str | None] = {}
     for target in live.policy.targets.values():
         if target.kind != "upstream":

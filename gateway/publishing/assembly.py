@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.publishing.by_database import SHARED, DatabaseSource
 from gateway.publishing.by_file import FileSource
+from gateway.publishing.comparing import Comparer
 from gateway.publishing.fleet import Fleet
 from gateway.publishing.publisher import Publisher
 from gateway.records.processes import Processes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from gateway.live import PolicyHolder
+    from gateway.publishing.comparing import Meaning
     from gateway.publishing.source import Bell, Source
     from gateway.settings import Settings
 
@@ -54,20 +56,24 @@ class Publishing:
                 await self.bell.close()
 
 
-def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine) -> Publishing:
-    """Publishing for the policy that `holder` holds, with its history in the database behind `engine`."""
+def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine, meaning: Meaning) -> Publishing:
+    """Publishing for the policy that `holder` holds, with its history in the database behind `engine`.
+
+    `meaning` says what one policy changes against another.
+    """
     shared = settings.policy_source == "database"
     # Not resolved: a ConfigMap's link points to another folder after every change.
     scope = SHARED if shared else str(holder.path.absolute())[-_SCOPE_WIDTH:]
     versions = PolicyVersions(engine, scope)
+    comparer = Comparer(holder, meaning)
     bell = _bell(settings) if shared else None
     source: Source
     if shared:
-        source = DatabaseSource(holder, versions, bell)
+        source = DatabaseSource(holder, versions, comparer, bell)
     else:
-        source = FileSource(holder, versions, shipped=settings.policy is None)
+        source = FileSource(holder, versions, comparer, shipped=settings.policy is None)
     fleet = Fleet(Processes(engine, scope), lambda: holder.current.version)
-    return Publishing(Publisher(holder, source, versions), source, fleet, bell)
+    return Publishing(Publisher(holder, source, versions, comparer), source, fleet, bell)
 
 
 def _bell(settings: Settings) -> Bell | None:

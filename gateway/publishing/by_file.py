@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from gateway.live import LivePolicy, PolicyHolder
+    from gateway.publishing.comparing import Comparer
     from gateway.records.versions import PolicyVersions
 
 log = logging.getLogger("pointsman.policy")
@@ -33,10 +34,13 @@ class FileSource:
     between leaves a version whose author is only known as "file".
     """
 
-    def __init__(self, holder: PolicyHolder, versions: PolicyVersions, *, shipped: bool) -> None:
+    def __init__(
+        self, holder: PolicyHolder, versions: PolicyVersions, comparer: Comparer, *, shipped: bool
+    ) -> None:
         """`shipped`: the file belongs to the installation and is never written to."""
         self._holder = holder
         self._versions = versions
+        self._comparer = comparer
         self._shipped = shipped
         self._lock = asyncio.Lock()
         self._seen: tuple[object, ...] = ()
@@ -151,10 +155,12 @@ class FileSource:
         newest = await self._versions.newest()
         if newest is None or newest.digest != live.digest:
             signature = self._signed.get(live.digest, _EDITED if newest else _FIRST)
+            changes = await self._comparer.between(newest, live)
             try:
-                await self._versions.append(entry(newest, live, signature))
+                await self._versions.append(entry(newest, live, signature, changes))
             except Superseded:
                 return False
+        self._comparer.remember(live)
         return True
 
     def _not_writable(self, why: str) -> PolicyNotWritable:

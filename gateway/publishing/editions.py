@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from gateway.records.versions import PolicyVersion
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from gateway.live import LivePolicy
     from gateway.records.versions import Changes, Origin
 
-_DIFF_LINES = 2_000
 _DIGEST_DIGITS = 8
 
 
@@ -38,7 +35,9 @@ def matches(if_match: str, live: LivePolicy) -> bool:
     return bool(named & {"*", tag(live.version, live.digest), f'"{live.version}"'})
 
 
-def entry(before: PolicyVersion | None, live: LivePolicy, signature: Signature) -> PolicyVersion:
+def entry(
+    before: PolicyVersion | None, live: LivePolicy, signature: Signature, changes: Changes
+) -> PolicyVersion:
     """What the history keeps of `live`, published now upon `before`."""
     return PolicyVersion(
         serial=before.serial + 1 if before else 1,
@@ -48,15 +47,6 @@ def entry(before: PolicyVersion | None, live: LivePolicy, signature: Signature) 
         author=signature.author,
         reason=signature.reason,
         origin=signature.origin,
-        changes=changes(before.text or "", live.text) if before else {},
+        changes=changes,
         text=live.text,
     )
-
-
-def changes(before: str, after: str) -> Changes:
-    """What changed from the text `before` to `after`."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="")
-    shown = list(islice(lines, _DIFF_LINES + 1))
-    if len(shown) > _DIFF_LINES:
-        shown[-1] = f"(only the first {_DIFF_LINES} lines are shown)"
-    return {"text": "\n".join(shown)}

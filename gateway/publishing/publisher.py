@@ -13,7 +13,8 @@ from gateway.errors import (
     PreconditionMissing,
     UnknownVersion,
 )
-from gateway.publishing.editions import Signature, changes, matches, tag
+from gateway.publishing.comparing import in_lines
+from gateway.publishing.editions import Signature, matches, tag
 from gateway.records.versions import Superseded
 from policies.findings import Finding, quote
 from policies.store import Refused
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.live import LivePolicy, PolicyHolder
+    from gateway.publishing.comparing import Comparer
     from gateway.publishing.source import Source
     from gateway.records.versions import Changes, PolicyVersion, PolicyVersions
     from policies.store import Loaded
@@ -61,10 +63,13 @@ class Checked:
 class Publisher:
     """Reads and replaces the policy of this process, wherever the truth about it lies."""
 
-    def __init__(self, holder: PolicyHolder, source: Source, versions: PolicyVersions) -> None:
+    def __init__(
+        self, holder: PolicyHolder, source: Source, versions: PolicyVersions, comparer: Comparer
+    ) -> None:
         self._holder = holder
         self._source = source
         self._versions = versions
+        self._comparer = comparer
 
     @property
     def place(self) -> str:
@@ -89,7 +94,10 @@ class Publisher:
     async def check(self, text: str, judge: Judge) -> Checked:
         """What publishing `text` would do; changes nothing."""
         built, findings = await asyncio.to_thread(self._judged, text, judge)
-        return Checked(built.version if built else None, findings, changes(self._holder.current.text, text))
+        current = self._holder.current
+        if built is None:
+            return Checked(None, findings, {"text": in_lines(current.text, text)})
+        return Checked(built.version, findings, await self._comparer.between(current, built))
 
     async def publish(self, text: str, if_match: str | None, signature: Signature, judge: Judge) -> Published:
         """Put `text` in force upon the policy that `if_match` names, unless `judge` finds an error.
@@ -141,7 +149,7 @@ class Publisher:
             await self._source.refresh()
             await self._expect(if_match)
             before = self._holder.current
-            changed = changes(before.text, built.text)
+            changed = await self._comparer.between(before, built)
             if built.digest == before.digest and not self._holder.refused:
                 return Published(before, before, changed, unchanged=True, recorded=True)
             try:
@@ -165,7 +173,7 @@ class Publisher:
             "was changed. Look at `changes`, take them over into your edit, and publish it upon the ETag `current`.",
             details={
                 "current": tag(live.version, live.digest),
-                "changes": changes(base.text or "", live.text) if base else None,
+                "changes": await self._comparer.between(base, live) or None,
             },
         )
 

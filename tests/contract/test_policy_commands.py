@@ -56,7 +56,7 @@ def test_an_edit_goes_in_force_and_back(gateway: Pointsman, tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     second = ready(gateway)["policy"]
     assert (
-        f"policy {second} is in force; before it: {first}" in done.stdout and "timeout_s: 30" in done.stdout
+        f"policy {second} is in force; before it: {first}" in done.stdout and "- target `up`: " in done.stdout
     )
     shown = run(gateway, "show")
     assert shown.stdout == policy(30, "# thirty\n") and f"# {second}, " in shown.stderr

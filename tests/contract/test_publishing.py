@@ -70,6 +70,8 @@ def test_a_publication_is_served_written_and_signed(gateway: Pointsman) -> None:
     newest = admin(gateway, "GET", "/versions?limit=1").json()["versions"][0]
     assert (newest["author"], newest["reason"], newest["origin"]) == ("Zoë", "schneller, bitte", "api")
     assert "timeout_s: 31" in newest["changes"]["text"]
+    assert any("31" in change["message"] for change in newest["changes"]["meaning"])
+    assert body["changes"] == newest["changes"]
     assert admin(gateway, "GET", f"/versions/{body['version']}").json()["text"] == policy(31, "# why\n")
 
 

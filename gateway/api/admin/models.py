@@ -63,7 +63,9 @@ class VersionOut(BaseModel):
     author: str
     reason: str
     origin: Literal["api", "file", "rollback"]
-    changes: dict[str, Any] = Field(description="What changed against the version before.")
+    changes: dict[str, Any] = Field(
+        description="What changed against the version before: `meaning`, each with a `message`; `reroutes`; `text`."
+    )
 
 
 class VersionText(VersionOut):

@@ -115,10 +115,15 @@ def said(finding: Mapping[str, Any], file: str) -> str:
     return str(Finding(**{**finding, "path": file if finding["path"] == "policy" else finding["path"]}))
 
 
-def show_changes(changes: Mapping[str, Any] | None) -> None:
-    """Print what changed, when anything did."""
-    if changes and changes.get("text"):
-        print(changes["text"])
+def show_changes(changes: Mapping[str, Any]) -> None:
+    """Print what changed in meaning; line by line where that is not known."""
+    meaning = changes.get("meaning")
+    if meaning is None:
+        print(changes.get("text", ""))
+    elif not meaning:
+        print("no change in meaning")
+    for change in meaning or ():
+        print(f"- {change['message']}")
 
 
 def whoever(author: str | None) -> str:
@@ -141,7 +146,7 @@ def _show_what_came_between(error: Mapping[str, Any]) -> None:
     if changes := error.get("changes"):
         print("someone published in between; this is what they changed:\n")
         show_changes(changes)
-        print()
+        print(f"\n{changes.get('text', '')}\n")
     stop(
         "nothing was published. Take the changes over (`pointsman policy show` prints what is in force), then "
         f"publish with --base {str(error.get('current', '')).strip(chr(34))}"

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from gateway.execute.catalogue import Catalogue
 from gateway.live import PolicyHolder
 from gateway.publishing.by_file import FileSource
+from gateway.publishing.comparing import Comparer
 from gateway.records.store import SqlRecordStore
 from gateway.records.versions import PolicyVersions
+from policies.diff import diff
 from policies.labels import Labels
+from policies.reason.domain import domain
 from tests.unit.gateway.build import POLICY
 
 if TYPE_CHECKING:
@@ -29,6 +32,16 @@ def hold(path: Path, kind: type[PolicyHolder] = PolicyHolder) -> PolicyHolder:
     if not path.exists():
         path.write_text(POLICY)
     return kind(path, Catalogue({}, {}, "unix:///w.sock"), LABELS, 0.04)
+
+
+def comparer(holder: PolicyHolder) -> Comparer:
+    """Compares as a deployment whose classifier can say anything."""
+    return Comparer(holder, lambda old, new: diff(old, new, domain(LABELS, {})))
+
+
+def file_source(holder: PolicyHolder, versions: PolicyVersions, *, shipped: bool = False) -> FileSource:
+    """A source whose truth is the holder's file; not started."""
+    return FileSource(holder, versions, comparer(holder), shipped=shipped)
 
 
 @asynccontextmanager
@@ -49,6 +62,6 @@ async def by_file(
     """A started source whose truth is the file at `path`; its history lies beside the folder."""
     holder = hold(path)
     async with history(path.parent.parent / "records.db") as versions:
-        source = FileSource(holder, versions, shipped=shipped)
+        source = file_source(holder, versions, shipped=shipped)
         await source.start()
         yield holder, source, versions

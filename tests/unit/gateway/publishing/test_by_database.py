@@ -15,7 +15,7 @@ from gateway.records.versions import Superseded
 from gateway.settings import Settings
 from tests.loopback import until
 from tests.unit.gateway.build import POLICY, live
-from tests.unit.gateway.publishing.build import OTHER, history, hold
+from tests.unit.gateway.publishing.build import OTHER, comparer, history, hold
 
 ANNA = Signature("anna", "because", "api")
 NEWER_RELEASE = POLICY.replace("version: 1", "version: 2")
@@ -28,16 +28,21 @@ async def hosts(folder, count=1):
         made = []
         for number in range(count):
             holder = hold(folder / f"{number}.yaml")
-            source = DatabaseSource(holder, versions, None)
+            source = DatabaseSource(holder, versions, comparer(holder), None)
             await source.start()
             made.append((holder, source))
         yield versions, made
 
 
+def newcomer(folder, versions):
+    holder = hold(folder / "new.yaml")
+    return DatabaseSource(holder, versions, comparer(holder), None)
+
+
 async def put(versions, text):
     """A version from a gateway that understands `text`, whether this one does or not."""
     newest = await versions.newest()
-    made = entry(newest, live(), ANNA)
+    made = entry(newest, live(), ANNA, {})
     await versions.append(
         type(made)(**{name: getattr(made, name) for name in made.__slots__} | {"text": text})
     )
@@ -79,14 +84,14 @@ async def test_a_process_does_not_start_with_another_policy_than_the_one_in_forc
     async with hosts(tmp_path) as (versions, _):
         await put(versions, NEWER_RELEASE)
         with pytest.raises(StartupError) as raised:
-            await DatabaseSource(hold(tmp_path / "new.yaml"), versions, None).start()
+            await newcomer(tmp_path, versions).start()
         assert "version" in str(raised.value.findings[0])
         await versions._engine.dispose()
         for path in tmp_path.glob("shared.db*"):
             path.unlink()
         (tmp_path / "shared.db").mkdir()
         with pytest.raises(StartupError) as raised:
-            await DatabaseSource(hold(tmp_path / "new.yaml"), versions, None).start()
+            await newcomer(tmp_path, versions).start()
         assert "cannot be reached" in raised.value.findings[0].message
 
 

@@ -10,21 +10,19 @@ import sys
 import pytest
 
 from gateway.errors import PolicyNotWritable
-from gateway.publishing.by_file import FileSource
 from gateway.publishing.editions import Signature
 from gateway.records.versions import Superseded
 from tests.loopback import until
 from tests.processes import clean_environ
 from tests.unit.gateway.build import POLICY
-from tests.unit.gateway.publishing.build import OTHER, ROOT, by_file, history, hold
+from tests.unit.gateway.publishing.build import OTHER, ROOT, by_file, file_source, history, hold
 
 ANNA = Signature("anna", "because", "api")
 # Dies after the file is in its place and before the process takes it over.
 KILLED = """
 import asyncio, os, pathlib, sys
 from gateway.live import PolicyHolder
-from gateway.publishing.by_file import FileSource
-from tests.unit.gateway.publishing.build import OTHER, history, hold
+from tests.unit.gateway.publishing.build import OTHER, file_source, history, hold
 from tests.unit.gateway.publishing.test_by_file import ANNA
 
 class Dying(PolicyHolder):
@@ -34,7 +32,7 @@ class Dying(PolicyHolder):
 async def main(path):
     holder = hold(path, Dying)
     async with history(path.parent.parent / "records.db") as versions:
-        source = FileSource(holder, versions, shipped=False)
+        source = file_source(holder, versions)
         async with source.turn():
             await source.commit(holder.build(OTHER, "p"), holder.current, ANNA)
 
@@ -109,7 +107,7 @@ async def test_a_history_that_is_away_is_written_later(tmp_path, path):
     """Publishing and edits go on without the database, and the entry keeps its author."""
     holder = hold(path)
     async with history(tmp_path / "records.db") as versions:
-        source = FileSource(holder, versions, shipped=False)
+        source = file_source(holder, versions)
         (tmp_path / "records.db").rename(tmp_path / "away.db")
         (tmp_path / "records.db").mkdir()
         await versions._engine.dispose()
@@ -126,7 +124,7 @@ async def test_no_other_process_signs_what_is_being_published(path):
     async with by_file(path) as (holder, source, versions):
         async with source.turn():
             path.write_text(OTHER)
-            other = asyncio.create_task(FileSource(hold(path), versions, shipped=False).start())
+            other = asyncio.create_task(file_source(hold(path), versions).start())
             await asyncio.sleep(0.2)
             await source.commit(holder.build(OTHER, "p"), holder.current, ANNA)
         await other
@@ -136,7 +134,7 @@ async def test_no_other_process_signs_what_is_being_published(path):
 async def test_processes_of_a_host_enter_a_version_once(path):
     """Whoever sees the file first writes the entry; the others find it."""
     async with by_file(path) as (holder, source, versions):
-        others = [FileSource(hold(path), versions, shipped=False) for _ in range(3)]
+        others = [file_source(hold(path), versions) for _ in range(3)]
         async with source.turn():
             await source.commit(holder.build(OTHER, "p"), holder.current, ANNA)
         for other in others:

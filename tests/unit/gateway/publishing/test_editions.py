@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.publishing.editions import changes, matches, tag
+from gateway.publishing.editions import matches, tag
 from tests.unit.gateway.build import POLICY, live
 
 LIVE = live()
@@ -28,10 +28,3 @@ def test_the_tag_changes_with_a_comment():
     other = live(POLICY + "# a comment\n")
     assert other.version == LIVE.version
     assert tag(other.version, other.digest) != TAG
-
-
-def test_changes_are_bounded():
-    """A rewritten policy of many lines does not fill the history."""
-    shown = changes("", "\n".join(map(str, range(9_000))))["text"]
-    assert isinstance(shown, str)
-    assert shown.count("\n") == 2_000 and shown.endswith("(only the first 2000 lines are shown)")

@@ -10,7 +10,7 @@ from gateway.publishing.publisher import Publisher
 from policies.findings import Finding
 from policies.store import Refused
 from tests.unit.gateway.build import POLICY
-from tests.unit.gateway.publishing.build import OTHER, by_file
+from tests.unit.gateway.publishing.build import OTHER, by_file, comparer
 
 ANNA = Signature("anna", "because", "api")
 
@@ -33,7 +33,7 @@ async def test_an_error_that_the_judge_finds_refuses_a_policy_that_loads(path):
         Finding(severity, "policy", 3, 1, "m", check="test") for severity in ("error", "warning")
     )
     async with by_file(path) as (holder, source, versions):
-        publisher = Publisher(holder, source, versions)
+        publisher = Publisher(holder, source, versions, comparer(holder))
         with pytest.raises(PolicyRefused) as raised:
             await publisher.publish(OTHER, "*", ANNA, lambda _: (warning, error))
         assert len(raised.value.details["findings"]) == 2 and path.read_text() == POLICY
@@ -47,7 +47,7 @@ async def test_a_version_does_not_come_back_without_what_it_included(path):
     more = path.parent / "more.yaml"
     more.write_text("rules: []\n")
     async with by_file(path) as (holder, source, versions):
-        publisher = Publisher(holder, source, versions)
+        publisher = Publisher(holder, source, versions, comparer(holder))
         first = holder.current.version
         await publisher.publish(OTHER, "*", ANNA, trusting)
         more.write_text("rules: [{id: new, when: {tools: true}, then: {steps: [large]}}]\n")
@@ -61,7 +61,7 @@ async def test_a_version_does_not_come_back_without_what_it_included(path):
 async def test_what_serves_can_be_read_without_the_history(tmp_path, path):
     """Who published it is unknown until the database answers; going back needs it."""
     async with by_file(path) as (holder, source, versions):
-        publisher = Publisher(holder, source, versions)
+        publisher = Publisher(holder, source, versions, comparer(holder))
         await versions._engine.dispose()
         for found in tmp_path.glob("records.db*"):
             found.unlink()
