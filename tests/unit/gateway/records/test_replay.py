@@ -116,6 +116,13 @@ def test_a_route_that_was_drawn_is_measured():
     assert score.overlap.low < 1 < score.overlap.high
 
 
+def test_tokens_that_were_used_do_not_predict_a_route_that_was_drawn():
+    """They depend on the draw; so whatever list prices say, the cost of drawn routes is what was measured."""
+    rows = replay(drawn(400), deciders(live(TARGETS + "default: {steps: [mid]}\n"))).rows
+    cost = effects(rows, lambda target, row: 99.0)[0]
+    assert cost.change.value == pytest.approx(0.0, abs=1e-9)
+
+
 def test_too_few_draws_give_no_figure():
     """The sentence says how much they are worth and how much it takes."""
     found = replay(drawn(60), deciders(live(TARGETS + "default: {steps: [mid]}\n")))
