@@ -47,7 +47,7 @@ def field_changes(
 ) -> Iterator[Change]:
     """Every value that differs between two pieces of plain data, one change each; `about` begins its words."""
     for where, old, new in _leaves((), before, after):
-        message = f"{about}{_words(where or path[-1:], old, new)}"
+        message = f"{about}{_words(where if about else (*path, *where), old, new)}"
         yield Change(kind, subject, (*path, *where), message, _plain(old), _plain(new), routes=routes)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from policies.reason.formula import Formula
     from policies.reason.solve import Domain
 
-_BUDGET = 20_000
+_POLICY_BUDGET, _PLAN_BUDGET = 300_000, 20_000
 _WORDS = {"tools": "tools", "json_schema": "JSON schemas", "vision": "images", "audio": "audio"}
 _FACT_OF_CAPABILITY = {
     "tools": "tools",
@@ -35,11 +35,12 @@ def plan_reviews(
     policy: Policy, possible: Domain, attainable: Mapping[str, tuple[float, float]], costs: CostOf
 ) -> Iterator[Problem]:
     """Warnings about each plan, in the light of what its rule lets in."""
+    budget = Budget(_POLICY_BUDGET)
     plans = [
-        _Plan(policy, rule.then, ("rules", index, "then"), formula(rule.when), possible)
+        _Plan(policy, rule.then, ("rules", index, "then"), formula(rule.when), possible, budget)
         for index, rule in enumerate(policy.rules)
     ]
-    plans.append(_Plan(policy, policy.default, ("default",), ALWAYS, possible))
+    plans.append(_Plan(policy, policy.default, ("default",), ALWAYS, possible, budget))
     hopeless = set()
     for name, target in policy.targets.items():
         cheapest = costs(1, 1).get(name)
@@ -64,6 +65,7 @@ class _Plan:
     loc: Loc
     matches: Formula
     possible: Domain
+    budget: Budget
 
     @property
     def names(self) -> list[str]:
@@ -153,11 +155,14 @@ class _Plan:
 
     def _implies(self, fact: str) -> bool:
         """Whether every request that comes here has this flag."""
+        share = self.budget.share(_PLAN_BUDGET)
         try:
-            without = satisfiable([self.matches, negation(flag(fact))], self.possible, Budget(_BUDGET))
-            return not without and satisfiable([self.matches], self.possible, Budget(_BUDGET))
+            without = satisfiable([self.matches, negation(flag(fact))], self.possible, share)
+            return not without and satisfiable([self.matches], self.possible, share)
         except TooEntangledError:
             return False
+        finally:
+            self.budget.refund(share)
 
     def _least(self, fact: str) -> float:
         """A lower bound on a count, from what the rule says of it outside of `any` and `not`."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from policies.reason.sets import Values
     from policies.reason.solve import Domain
 
-_BUDGET = 20_000
+_POLICY_BUDGET, _QUESTION_BUDGET = 200_000, 20_000
 _MOST_NAMED = 4
 
 
@@ -33,6 +33,7 @@ def rule_reviews(
     policy: Policy, possible: Domain, attainable: Mapping[str, tuple[float, float]]
 ) -> Iterator[Problem]:
     """Warnings about the conditions of each rule, and about rules that no request reaches."""
+    budget = Budget(_POLICY_BUDGET)
     for index, (rule, verdict) in enumerate(zip(policy.rules, reach(policy, possible), strict=True)):
         loc: Loc = ("rules", index)
         unmet = list(_bounds(rule.when, (*loc, "when"), possible, attainable))
@@ -42,15 +43,16 @@ def rule_reviews(
         if (message := _message(policy, index, verdict)) is not None:
             yield warning(loc, message, "reach")
         else:
-            yield from _alternatives(rule.when, (*loc, "when"), possible)
+            yield from _alternatives(rule.when, (*loc, "when"), possible, budget)
 
 
 def alias_reviews(policy: Policy, possible: Domain) -> Iterator[Problem]:
     """Aliases whose names are all taken by targets or by earlier aliases."""
+    budget = Budget(_POLICY_BUDGET)
     free: list[Formula] = [negation(exactly("model", (AUTO, *policy.targets)))]
     for glob in policy.aliases:
         matched = matching("model", (glob,))
-        if not _may_hold([matched, *free], possible):
+        if not _may_hold([matched, *free], possible, budget):
             why = f"never used: every name that {quote(glob)} matches is a target or an earlier alias"
             yield warning(("aliases", glob), why, "reach", on_key=True)
         free.append(negation(matched))
@@ -79,21 +81,24 @@ def _says_anything(when: When) -> bool:
     return any(value is not None for _, value in when)
 
 
-def _alternatives(when: When, loc: Loc, possible: Domain) -> Iterator[Problem]:
+def _alternatives(when: When, loc: Loc, possible: Domain, budget: Budget) -> Iterator[Problem]:
     """Members of `any` that can never hold beside the rest of the condition."""
     rest = formula(when.model_copy(update={"any_": None}))
     for index, member in enumerate(when.any_ or ()):
-        if not _may_hold([rest, formula(member)], possible):
+        if not _may_hold([rest, formula(member)], possible, budget):
             yield warning((*loc, "any", index), "this alternative never holds", "reach")
     for index, member in enumerate(when.all_ or ()):
-        yield from _alternatives(member, (*loc, "all", index), possible)
+        yield from _alternatives(member, (*loc, "all", index), possible, budget)
 
 
-def _may_hold(parts: list[Formula], possible: Domain) -> bool:
+def _may_hold(parts: list[Formula], possible: Domain, budget: Budget) -> bool:
+    share = budget.share(_QUESTION_BUDGET)
     try:
-        return satisfiable(parts, possible, Budget(_BUDGET))
+        return satisfiable(parts, possible, share)
     except TooEntangledError:
         return True
+    finally:
+        budget.refund(share)
 
 
 def _bounds(

@@ -45,13 +45,13 @@ def matches(globs: tuple[str, ...], text: str) -> bool:
 def common_text(must: tuple[tuple[str, ...], ...], must_not: tuple[str, ...], budget: Budget) -> str | None:
     """A shortest text that matches one glob of every group of `must` and none of `must_not`; None if none does."""
     product = _Product.of(must, must_not)
-    budget.spend(product.size // 16)
+    budget.spend(product.size // 4)
     seen, queue = {product.start}, deque([(product.start, "")])
     while queue:
         state, text = queue.popleft()
         if product.accepts(state):
             return text
-        budget.spend(1 + len(product.steps) // 4)
+        budget.spend(1 + len(product.steps))
         for takers, character in product.steps.items():
             following = product.after(state, takers)
             if following not in seen and not product.is_dead(following):

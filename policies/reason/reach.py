@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from policies.model import Policy, When
     from policies.reason.solve import Domain
 
-POLICY_BUDGET = 1_000_000
+POLICY_BUDGET = 600_000
 RULE_BUDGET = 30_000
 MOST_BLAMED = 40
 """With more suspects than this it is not worked out which of the earlier rules are needed to cover a rule."""

@@ -94,7 +94,7 @@ class Texts:
             return type(self)(left, absent=absent) if left or absent else None
         never, must = self.never | other.never, self.must | other.must
         must_not = self.must_not | other.must_not
-        budget.spend((len(never) + len(must_not)) // 64)
+        budget.spend((len(never) + len(must_not)) // 16)
         if not must and not must_not:
             return type(self)(None, never, absent=absent)  # of infinitely many texts
         example = self._kept(other)
