@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from routers.artifact import Artifact
     from routers.calibration import Platt
     from routers.signals import RequestText
+    from routers.spans import Span
     from routers.tokenizer import Tokens
 
 
@@ -130,6 +131,15 @@ class RequestClassifier:
         if embedding.shape != (known.shape[1] + 1,):
             raise ValueError(f"an embedding has {known.shape[1] + 1} numbers, not {embedding.shape}")
         return PredictedSuccess(self._predicted, known, embedding, self._artifact.success)
+
+    def spans(self, text: str) -> tuple[Span, ...]:
+        """Personal data in a text with its places, by the shipped finder; tens of microseconds a sentence.
+
+        Not part of `classify`: for redaction, and to show what `pii` may have seen.
+        """
+        from routers.spans import shipped  # only here: most processes never ask
+
+        return shipped()(text)
 
     @property
     def success_calibration(self) -> Platt:

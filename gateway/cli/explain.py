@@ -9,10 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from policies.decision import Check, Decision
     from routers.signals import Signals
+    from routers.spans import Span
 
 
 def print_route(
@@ -32,6 +33,16 @@ def print_route(
         console.print(f"  none: {none}")
     console.print(f"\n[bold]Decision[/bold]  rule {escape(decision.rule)}, policy {decision.policy_version}")
     _print_plan(console, decision, costs)
+
+
+def print_spans(text: str, spans: Sequence[Span]) -> None:
+    """Each personal part of the text with its place in characters, nothing where there is none."""
+    console = Console(highlight=False)
+    if spans:
+        console.print("\n[bold]Personal data in the text[/bold]")
+    for span in spans:
+        place = f"[dim]characters {span.start} to {span.end}, {span.confidence:.2f}[/dim]"
+        console.print(f"  {span.kind}  {escape(repr(text[span.start : span.end]))}  {place}")
 
 
 def _print_signals(console: Console, signals: Signals, success: Mapping[str, float]) -> None:

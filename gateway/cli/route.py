@@ -58,18 +58,18 @@ def route(
     ]
     call = _call({"model": model, "messages": messages}, tools=tools)
     signals, decision = _route(call, loaded)
+    spans = loaded.classifier.spans(text)
     if as_json:
-        print(
-            json.dumps(
-                _explained(signals, decision, loaded.policy.current, call), ensure_ascii=False, indent=2
-            )
-        )
+        explained = _explained(signals, decision, loaded.policy.current, call)
+        explained["personal_spans"] = [span._asdict() for span in spans]
+        print(json.dumps(explained, ensure_ascii=False, indent=2))
     else:
-        from gateway.cli.explain import print_route
+        from gateway.cli.explain import print_route, print_spans
         from gateway.decide import target_success
 
         live = loaded.policy.current
         print_route(signals, decision, target_success(live.policy, signals), _costs(live, signals, call))
+        print_spans(text, spans)
 
 
 def _load(policy: Path | None, config: Path | None) -> Loaded:
