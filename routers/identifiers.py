@@ -94,12 +94,12 @@ def locate_identifiers(text: str) -> Iterator[tuple[int, int, str, float]]:
     Of two that overlap, the one earlier in `IDENTIFIERS` counts: a card number is no telephone number. Linear in the
     length of the text.
     """
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
     for kind, (pattern, valid) in _LOCATED.items():
         for match in pattern.finditer(text):
             start, end = match.start(), match.start() + valid(match[0])
-            if start < end and not any(a < end and start < b for a, b in taken):
-                taken.append((start, end))
+            if start < end and 1 not in taken[start:end]:
+                taken[start:end] = b"\1" * (end - start)
                 yield start, end, kind, FLOORS[kind]
 
 

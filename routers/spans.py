@@ -114,10 +114,16 @@ class SpanFinder:
     def __call__(self, text: str) -> tuple[Span, ...]:
         """Personal spans by their start, none within another; identifiers go before what was learned."""
         found = [Span(start, end, kind, floor) for start, end, kind, floor in locate_identifiers(text)]
-        taken = sorted(found)
+        taken = bytearray(len(text))
+        for span in found:
+            taken[span.start : span.end] = b"\1" * (span.end - span.start)
         for span in self.learned(text):
-            if span.kind in KINDS and not any(a.start < span.end and span.start < a.end for a in taken):
-                found.append(span)
+            if span.kind not in KINDS or 1 in taken[span.start : span.end]:
+                continue
+            start, end = whole_words(text, span.start, span.end)
+            if start < end and 1 not in taken[start:end]:
+                taken[start:end] = b"\1" * (end - start)
+                found.append(span._replace(start=start, end=end))
         return tuple(sorted(found))
 
     def learned(self, text: str) -> list[Span]:
@@ -170,9 +176,24 @@ def split(text: str) -> Words:
     return Words(texts, np.array(places, dtype=np.int64).reshape(-1, 2), np.array(gaps, dtype=np.int64))
 
 
+def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """The place without marks at its ends, and with the whole of the words that it cuts; empty for marks alone."""
+    while start < end and not text[end - 1].isalnum():
+        end -= 1
+    while start < end and not text[start].isalnum() and text[start] not in "(+":
+        start += 1
+    if start < end:
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        while start and text[start].isalnum() and text[start - 1].isalnum():
+            start -= 1
+    return start, end
+
+
 def piece_ids(pieces: WordPiece, text: str) -> NDArray[np.int64]:
     """Vocabulary rows of one part; never empty."""
-    return np.array([token.id for token in pieces.tokenize(fold(text)[: 4 * _LONGEST])] or [1])
+    plain = fold(text[: 4 * _LONGEST]).encode("utf-8", "replace").decode()  # a lone surrogate is no text
+    return np.array([token.id for token in pieces.tokenize(plain)] or [1])
 
 
 def affix_ids(text: str) -> NDArray[np.int64]:
@@ -199,9 +220,10 @@ def convolved(layer: Dense, x: Floats) -> Floats:
 
 
 def decode(places: NDArray[np.int64], probabilities: Floats, begins: Floats) -> Iterator[Span]:
-    """Runs of parts with the same most likely label; a run breaks where a part begins a span."""
+    """Runs of parts with the same most likely label; a run of names breaks at a word that begins another."""
     best = probabilities.argmax(axis=1)
-    breaks = np.flatnonzero((best[1:] != best[:-1]) | (begins[1:] >= 0)) + 1
+    apart = (best[1:] == LABELS.index("name")) & (begins[1:] >= 0) & (places[1:, 0] > places[:-1, 1])
+    breaks = np.flatnonzero((best[1:] != best[:-1]) | apart) + 1
     for first, end in itertools.pairwise([0, *breaks.tolist(), len(best)]):
         if first < end and (label := int(best[first])):
             confidence = float(probabilities[first:end, label].mean())
