@@ -154,7 +154,7 @@ def judge(quality: Measure, errors: Measure, margin: float, confidence: float) -
     Either of two ends can stop it, each wrong with probability (1 - confidence)/2 at most, so that a treatment which
     is not worse by more than the margin is ever stopped with probability 1 - confidence at most.
     """
-    sure = f"{confidence:.0%} sure"
+    sure = f"{100 * confidence:g} % sure"
     if quality.high is not None and quality.high <= -margin:
         return (
             "inferior",

@@ -118,7 +118,7 @@ def _experiment(shown: Shown) -> Iterator[str]:
     spent = f"${evidence.treated_usd:.4g} spent by what it drew{cap}{unpriced}"
     yield from _wrapped(f"  since {_time(shown.known.since)}: {counts or 'no requests yet'}; {spent}", 4)
     if evidence.measures:
-        sure = f"difference, {definition.confidence:.4g} sure"
+        sure = f"difference, {100 * definition.confidence:g} % sure"
         yield f"  {'':<13}{'control':>16}{'treatment':>16}   {sure}"
         yield from (_measure(measure) for measure in evidence.measures)
 
