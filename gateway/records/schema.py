@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Connection, func, insert, inspect, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateColumn
 
@@ -25,13 +25,15 @@ CURRENT: Final = 5
 """Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows. 4: policy versions,
 gateway processes. 5: trials, experiments, events, pacing."""
 _ONLY: Final = 1
+_LOCK: Final = 0x706D  # any number that nobody else locks in the same database
 
 
 def migrate(connection: Connection) -> None:
     """Create the tables that are absent and add the columns that are. Raises SQLAlchemy's errors.
 
-    Two processes that do this at once get in each other's way: whoever fails tries once more and finds all done.
+    Processes that start together wait for each other, and whoever comes later finds all done.
     """
+    _wait_for_others(connection)
     there = set(inspect(connection).get_table_names())
     before = _version(connection, there)
     if before > CURRENT:
@@ -49,6 +51,14 @@ def migrate(connection: Connection) -> None:
         _set_version(connection, CURRENT)
         if before:
             log.info("records brought from schema %d to %d", before, CURRENT)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Hold the tables until the transaction ends: each table by itself would be a race that somebody loses."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def insert_new(connection: Connection | AsyncConnection, table: type[Base]) -> Insert:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from sqlalchemy import event, insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.records.models import RecordRow, ShadowRow
@@ -74,17 +74,11 @@ class SqlRecordStore:
         try:
             if self._url.get_backend_name() == "sqlite" and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                await self._migrate()
-            except DBAPIError:  # another gateway process did the same at the same moment
-                await self._migrate()
+            async with self._engine.begin() as connection:
+                await connection.run_sync(migrate)
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnusable(f"records cannot be kept in {self._url!r}: {_reason(error)}") from error
         self._writer = asyncio.create_task(self._write_forever(), name="records")
-
-    async def _migrate(self) -> None:
-        async with self._engine.begin() as connection:
-            await connection.run_sync(migrate)
 
     def add(self, row: Row) -> None:
         self._enqueue(RecordRow, row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 from gateway.record import row
@@ -81,3 +82,14 @@ async def test_two_processes_may_write_one_file(tmp_path):
     await one.close()
     await two.close()
     assert sorted(stored(path)) == sorted(f"req_{number}" for number in range(200))
+
+
+async def test_processes_that_start_together_all_start(tmp_path):
+    """`pointsman serve --workers 8` on a machine without a database: whoever is second waits, and nobody fails."""
+    for number in range(8):
+        url = f"sqlite+aiosqlite:///{tmp_path}/{number}.db"
+        stores = [SqlRecordStore(url, lambda _: None) for _ in range(8)]
+        results = await asyncio.gather(*(store.start() for store in stores), return_exceptions=True)
+        assert results == [None] * 8
+        for store in stores:
+            await store.close()
