@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from policies.engine import decide
+from policies.drawing import with_certain_draws
+from policies.engine import compile_policy, decide
 from policies.findings import Finding, quote
 
 if TYPE_CHECKING:
@@ -53,15 +54,20 @@ class CaseResult:
 def run_cases(loaded: Loaded, facts_for: FactsFor, others: CaseFile | None = None) -> list[CaseResult]:
     """Decide every case of the policy, or of a file of `others`, in order.
 
-    Cases judge the policy and not today's environment: every target counts as available.
+    Cases judge the policy and not today's environment: every target counts as available. They are decided as without
+    experiments; only `forbidden_target` has to hold whatever experiments and shadows draw.
     """
     where = loaded if others is None else others
+    experiments = frozenset(experiment.id for experiment in loaded.policy.experiments)
+    certain = compile_policy(with_certain_draws(loaded.policy), loaded.version)
     results = []
     for index, case in enumerate(loaded.policy.tests if others is None else others.cases):
-        decision = decide(loaded.compiled, case_facts(case, facts_for))
+        facts = replace(case_facts(case, facts_for), ended=experiments)
+        decision = decide(loaded.compiled, facts)
+        drawn = [decide(certain, replace(facts, ended=experiments - {one})) for one in (None, *experiments)]
         line, _ = where.document.place(("tests", index))
         source = where.document.origin(("tests", index)) or where.source
-        failures = tuple(_failures(case.expect, decision))
+        failures = tuple(_failures(case.expect, decision, drawn))
         results.append(CaseResult(case, source, line, decision, failures))
     return results
 
@@ -89,7 +95,7 @@ def case_findings(results: Sequence[CaseResult]) -> list[Finding]:
     ]
 
 
-def _failures(expect: Expect, decision: Decision) -> Iterator[Failure]:
+def _failures(expect: Expect, decision: Decision, drawn: Sequence[Decision]) -> Iterator[Failure]:
     first = decision.plan.first
     if expect.rule is not None and decision.rule != expect.rule:
         message = f"expected rule {quote(expect.rule)}, got {quote(decision.rule)}"
@@ -98,12 +104,15 @@ def _failures(expect: Expect, decision: Decision) -> Iterator[Failure]:
         got = quote(first) if first is not None else "no usable target"
         message = f"expected target {quote(expect.target)}, got {got}"
         yield Failure(message, _why_not_target(expect.target, decision))
-    recipients = [step.target for step in decision.plan.recipients]
-    if expect.forbidden_target is not None and expect.forbidden_target in recipients:
-        message = (
-            f"forbidden target {quote(expect.forbidden_target)} {_part(expect.forbidden_target, decision)}"
-        )
-        yield Failure(message, f"rule {quote(decision.rule)} decided")
+    if (forbidden := expect.forbidden_target) is not None:
+        by = next((d for d in (decision, *drawn) if forbidden in _recipients(d)), None)
+        if by is not None:
+            message = f"forbidden target {quote(forbidden)} {_part(forbidden, by)}"
+            yield Failure(message, f"rule {quote(by.rule)} decided")
+
+
+def _recipients(decision: Decision) -> set[str]:
+    return {step.target for step in decision.plan.recipients}
 
 
 def _why_not_rule(wanted: str, decision: Decision) -> str | None:
@@ -134,7 +143,8 @@ def _part(target: str, decision: Decision) -> str:
     """What a target that the plan has is in it."""
     steps = [step.target for step in decision.plan.steps]
     if target in steps:
-        return f"is step {steps.index(target) + 1} of the plan"
+        tried = f" when experiment {quote(decision.experiment)} draws it" if decision.experiment else ""
+        return f"is step {steps.index(target) + 1} of the plan{tried}"
     stages = [stage.step.target for stage in decision.plan.chain]
     if target in stages:
         return f"is stage {stages.index(target) + 1} of the chain"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from policies.decision import Arm
     from policies.facts import Facts
-    from policies.model import Experiment
+    from policies.model import Experiment, PlanSpec, Policy
 
 Order = tuple[str, ...]
 """Targets in the order in which they are tried."""
@@ -74,6 +74,26 @@ def draw(
             drawn, paths = _explored(experiment, drawn, paths, facts)
     propensity = sum(weight for weight, other in paths if other == drawn.order)
     return Drawn(drawn.order, min(propensity, 1.0), drawn.experiment, drawn.arm)
+
+
+def with_certain_draws(policy: Policy) -> Policy:
+    """The policy with every share at 1, for whatever has to hold however the draws go.
+
+    Of several experiments on one target only the first takes part; end the others in the facts to see each.
+    """
+
+    def certain(plan: PlanSpec) -> PlanSpec:
+        if plan.shadow is None:
+            return plan
+        return plan.model_copy(update={"shadow": plan.shadow.model_copy(update={"share": 1.0})})
+
+    return policy.model_copy(
+        update={
+            "rules": tuple(rule.model_copy(update={"then": certain(rule.then)}) for rule in policy.rules),
+            "default": certain(policy.default),
+            "experiments": tuple(e.model_copy(update={"share": 1.0}) for e in policy.experiments),
+        }
+    )
 
 
 def concerns(

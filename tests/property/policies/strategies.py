@@ -73,7 +73,7 @@ _leaves = st.fixed_dictionaries(
         "success": st.dictionaries(st.sampled_from(NAMES), ranges, max_size=2),
         "max_output_tokens": ranges,
         "tools": st.booleans(),
-        "model": st.sampled_from(["gpt-*", "*", "claude", "?", "[a-c]*"]),
+        "model": st.sampled_from(["gpt-*", "*", "claude", "?", "[a-c]*", {"pattern": "gpt-[0-9]o?|c.*"}]),
         "tenant": st.sampled_from(["acme*", "default"]),
         "metadata": st.dictionaries(st.just("team"), st.sampled_from(["*", "a?"]), max_size=1),
         "time": st.just({"from": "22:00", "to": "06:00"}),

@@ -68,3 +68,30 @@ def test_cases_that_fail_say_what_they_got():
     first = case_findings(results)[0]
     assert first.line == 16
     assert first.message.startswith("test failed: expected rule `hard`, got `default`: `hard` wants")
+
+
+EXPERIMENTS = """
+experiments:
+  - {id: first, kind: canary, from: small, to: mid, share: 0.01}
+  - {id: second, kind: ab, from: small, to: large, share: 0.5}
+  - {id: third, kind: shadow, from: small, to: tiny, share: 0.01}
+default: {steps: [small], shadow: {targets: [sentiment], share: 0.01}}
+tests:
+  - {prompt: x, expect: {target: small}}
+  - {prompt: x, expect: {forbidden_target: mid}}
+  - {prompt: x, expect: {forbidden_target: large}}
+  - {prompt: x, expect: {forbidden_target: tiny}}
+  - {prompt: x, expect: {forbidden_target: sentiment}}
+"""
+
+
+def test_what_is_forbidden_is_forbidden_however_the_draws_go():
+    """Cases are decided as without experiments, and no draw may send a request where a case forbids it."""
+    results = run_cases(loaded(EXPERIMENTS), _facts_for)
+    assert [[failure.message for failure in result.failures] for result in results] == [
+        [],
+        ["forbidden target `mid` is step 1 of the plan when experiment `first` draws it"],
+        ["forbidden target `large` is step 1 of the plan when experiment `second` draws it"],
+        ["forbidden target `tiny` gets the request as a shadow"],
+        ["forbidden target `sentiment` gets the request as a shadow"],
+    ]
