@@ -6,10 +6,8 @@ import asyncio
 import logging
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import policies
 from gateway.attempt import Attempts
 from gateway.auth import AdminGate, Authenticator, is_loopback
 from gateway.cache.memory import MemoryCache
@@ -33,6 +31,7 @@ from gateway.steering import Steering, steer
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.setup import Tracing
 from gateway.telemetry.spans import Spans
+from policies.by_name import shipped
 from policies.findings import Finding
 from routers.artifact import ArtifactError
 from routers.placed import PlacedAbilities, PlacedError, with_placed
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from routers.classifier import RequestClassifier
 
 log = logging.getLogger("pointsman.classifier")
-SHIPPED_POLICY = Path(policies.__file__).parent / "library" / "default.yaml"
+SHIPPED_POLICY = shipped()
 
 
 @dataclass(frozen=True, slots=True)

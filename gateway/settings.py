@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StartupError
+from policies.by_name import find_policy
 from policies.findings import Finding, quote
 
 _Path = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -20,8 +21,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="POINTSMAN_", frozen=True, extra="ignore")
 
     config: _Path | None = Field(None, description="Path of gateway.yaml.")
-    policy: _Path | None = Field(
-        None, description="Path of the routing policy; the shipped default when unset."
+    policy: Annotated[_Path, AfterValidator(find_policy)] | None = Field(
+        None,
+        description="The routing policy: path of a file, or name of a shipped policy (`pointsman policy library`); "
+        "the shipped default when unset.",
     )
     data_dir: _Path = Field(
         Path("~/.local/share/pointsman").expanduser(),
@@ -95,9 +98,14 @@ def load_settings() -> Settings:
                 "environment",
                 1,
                 1,
-                f"`POINTSMAN_{str(error['loc'][0]).upper()}` is {quote(error['input'])}: "
-                f"{error['msg'][:1].lower()}{error['msg'][1:].rstrip('.')}",
+                f"`POINTSMAN_{str(error['loc'][0]).upper()}` is {quote(error['input'])}: {_said(error['msg'])}",
             )
             for error in errors
         ]
     )
+
+
+def _said(message: str) -> str:
+    """Pydantic's message as a finding says it."""
+    message = message.removeprefix("Value error, ").rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policies.document import Document, UnreadableError, read_bytes, read_document
@@ -17,6 +16,7 @@ from policies.variables import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from policies.labels import Labels
     from policies.model import Policy
@@ -56,11 +56,6 @@ class Refused:
     document: Document | None = None
     files: tuple[Path, ...] = ()
     """What it includes, or would: when one of these changes, it may be sound."""
-
-
-def shipped(name: str = "default") -> Path:
-    """Where the shipped policy of this name lies."""
-    return Path(__file__).parent / "library" / f"{name}.yaml"
 
 
 def load(path: Path, labels: Labels | None = None) -> Loaded | Refused:

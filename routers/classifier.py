@@ -17,6 +17,7 @@ from routers.labels import REFERENCE_MODEL
 from routers.language import UNDETERMINED
 from routers.signals import Signals
 from routers.tokenizer import Tokenizer
+from routers.unread import unread_floor, unread_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,10 +120,10 @@ class RequestClassifier:
             domain_confidence=domain_confidence,
             difficulty=model.difficulty(difficulty - float(self._reference @ demand)),
             success=PredictedSuccess(self._predicted, model.abilities.vectors, embedding, model.success),
-            pii=max(model.pii(float(flags[0])), identifier_floor(features)),
+            pii=max(model.pii(float(flags[0])), identifier_floor(features), unread_floor(text)),
             injection=model.injection(float(flags[1])),
             language=model.language(text.user),
-            tokens=tokens.estimate,
+            tokens=tokens.estimate + unread_tokens(text),
         )
 
     def success(self, embedding: NDArray[np.float32]) -> PredictedSuccess:

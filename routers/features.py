@@ -65,20 +65,21 @@ FEATURES: Final = (
 )
 """Names of the entries of the vector, in order."""
 
-_HEAD, _TAIL = 2600, 1400
+HEAD, TAIL = 2600, 1400
+"""Characters that are kept of a long user text."""
 _GROUP_OF_BYTE: Final = np.array(
     [[byte in group for group in _BYTE_GROUPS.values()] for byte in range(256)], dtype=np.float32
 )
 _FLOORS: Final = tuple(FLOORS[name] for name in IDENTIFIERS)
 _DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 # A histogram of at most so many bytes: four a character of what is kept.
-_LOG2: Final = np.log2(np.maximum(np.arange(4 * (_HEAD + _TAIL + 2)), 1))
+_LOG2: Final = np.log2(np.maximum(np.arange(4 * (HEAD + TAIL + 2)), 1))
 _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
 
 
 def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
     """The vector of `FEATURES` of a request; bounded time, finite for every text."""
-    kept = cut(text.user, _HEAD, _TAIL)
+    kept = cut(text.user, HEAD, TAIL)
     encoded = kept.encode("utf-8", "replace")
     histogram = np.bincount(np.frombuffer(encoded, dtype=np.uint8), minlength=256)
     size = max(len(encoded), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ _FORMS: Final = bytes(
     for byte in range(256)
 )
 
+# As `_FORMS`, but only digits are digits, and what may stand between them is a blank.
+_FORMS_OF_CERTAIN: Final = bytes(
+    _FORMS[byte] if chr(byte).isalnum() else ord(" ") if byte in b" -" else ord("x") for byte in range(256)
+)
+_CARD_FORM: Final = re.compile(rb"0(?: ?0){11,18}")
+_IBAN_FORM: Final = re.compile(rb"AA00(?: ?[A0]){11}")
+_MOST_CARDS, _MOST_IBANS = 1000, 100
+_LONGEST_IBAN: Final = 68
+"""Characters with a blank after each."""
+_CHARACTER: Final = 4
+"""Bytes of UTF-8 at most."""
+
 
 def find_identifiers(text: str) -> tuple[int, int, int, int, int]:
     """How many identifiers of each kind in `IDENTIFIERS` the text holds. Linear in the length of the text."""
@@ -53,6 +66,31 @@ def find_identifiers(text: str) -> tuple[int, int, int, int, int]:
         sum(len(_PHONE.findall(text, *run)) for run in runs),
         sum(map(_is_address, addresses)),
     )
+
+
+def first_certain(text: str) -> str | None:
+    """Name of a card, account number or e-mail address that the text holds, None if it holds none.
+
+    Several times as fast as `find_identifiers` on long texts full of numbers, such as logs. Bounded too where most
+    of the text looks like what is sought: then only the first candidates are tried.
+    """
+    if "@" in text and _EMAIL.search(text):
+        return "email"
+    content = text.encode("utf-8", "replace")
+    forms = content.translate(_FORMS_OF_CERTAIN)
+    for found in islice(_CARD_FORM.finditer(forms), _MOST_CARDS):
+        if any(map(luhn, _CARD.findall(_around(content, found.start(), found.end())))):
+            return "card"
+    for found in islice(_IBAN_FORM.finditer(forms), _MOST_IBANS):
+        end = found.start() + _LONGEST_IBAN
+        if any(map(_begins_with_iban, _IBAN.findall(_around(content, found.start(), end)))):
+            return "iban"
+    return None
+
+
+def _around(content: bytes, start: int, end: int) -> str:
+    """The part with a whole character on either side: the patterns look at both."""
+    return content[max(start - _CHARACTER, 0) : end + _CHARACTER].decode("utf-8", "replace")
 
 
 def luhn(number: str) -> bool:

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 class RequestText:
     """The text of a request that routing looks at.
 
-    `system` is every system or developer message, `user` the last user turn; other turns are only counted.
+    `system` is every system or developer message, `user` the last user turn. The heads read these two.
     """
 
     user: str
     system: str = ""
     turns: int = 1
+    """How many turns the user has had."""
+    earlier: str = ""
+    """The user's turns before the last; searched for identifiers of people."""
+    replies: int = 0
+    """Characters of what others said, models and tools; only their number counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +43,4 @@ class Signals:
     language: str
     """ISO 639-1 code, or `und` when the text is too short to tell."""
     tokens: int
-    """Estimated prompt tokens of system and user text (static tokenizer, not the target's own)."""
+    """Estimated prompt tokens of the whole conversation (static tokenizer, not the target's own)."""

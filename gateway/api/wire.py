@@ -126,11 +126,25 @@ def build_call(
 
 
 def request_text(messages: list[Message]) -> RequestText:
-    """The text that routing reads: every system or developer message, and the last user turn."""
-    system = "\n".join(_text(m) for m in messages if m.role in ("system", "developer"))
-    user = next((_text(m) for m in reversed(messages) if m.role == "user"), "")
-    turns = sum(m.role == "user" for m in messages)
-    return RequestText(user=user, system=system, turns=turns)
+    """The text that routing reads: every system or developer message, and what the user said."""
+    system: list[str] = []
+    user: list[str] = []
+    replies = 0
+    for message in messages:
+        text = _text(message)
+        if message.role == "user":
+            user.append(text)
+        elif message.role in ("system", "developer"):
+            system.append(text)
+        else:
+            replies += len(text)
+    return RequestText(
+        user=user[-1] if user else "",
+        system="\n".join(system),
+        turns=len(user),
+        earlier="\n".join(user[:-1]),
+        replies=replies,
+    )
 
 
 def _text(message: Message) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.policy_file import PolicyOption
+
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
@@ -26,9 +28,7 @@ def gateway(
     fd: Annotated[
         int | None, typer.Option(hidden=True, help="Listening socket inherited from the supervisor.")
     ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Routing policy; the shipped default when not given.")
-    ] = None,
+    policy: PolicyOption = None,
     config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
 ) -> None:
     """Run one gateway process, without supervisor and without worker."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.policy_file import find
+
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from routers.learning.learn import Learnt
@@ -41,7 +43,11 @@ def routing(
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(help="Policy whose `ability:` stands for a target that has none of its own."),
+        typer.Option(
+            callback=find,
+            help="Policy, a file or the name of a shipped one, whose `ability:` stands for a target that has none "
+            "of its own.",
+        ),
     ] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Put the version before the current one in force.")

@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.policy_file import PolicyOption
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,9 +33,7 @@ def route(
     system: Annotated[str, typer.Option(help="A system prompt.")] = "",
     model: Annotated[str, typer.Option(help="The model asked for.")] = "auto",
     tools: Annotated[bool, typer.Option("--tools", help="The request offers tools.")] = False,
-    policy: Annotated[
-        Path | None, typer.Option(help="Routing policy; the shipped default when not given.")
-    ] = None,
+    policy: PolicyOption = None,
     config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     batch: Annotated[

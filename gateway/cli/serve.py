@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.gateway import listen
+from gateway.cli.policy_file import PolicyOption
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -31,9 +32,7 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")
     ] = 8080,
     console_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the console.")] = 8081,
-    policy: Annotated[
-        Path | None, typer.Option(help="Routing policy; the shipped default when not given.")
-    ] = None,
+    policy: PolicyOption = None,
     config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Gateway processes that share the port.")] = 1,
 ) -> None:

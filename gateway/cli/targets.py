@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.policy_file import PolicyOption
+
 if TYPE_CHECKING:
     from routers.graded import GradedFile
     from routers.placed import PlacedAbility
@@ -25,9 +27,7 @@ targets_app = typer.Typer(
 
 @targets_app.command("list")
 def list_targets(
-    policy: Annotated[
-        Path | None, typer.Option(help="Routing policy; the shipped default when not given.")
-    ] = None,
+    policy: PolicyOption = None,
     config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -14,6 +14,7 @@ from gateway.publishing.fleet import Fleet
 from gateway.publishing.publisher import Publisher
 from gateway.records.processes import Processes
 from gateway.records.versions import PolicyVersions
+from policies.by_name import is_shipped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,7 +72,9 @@ def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine, mean
     if shared:
         source = DatabaseSource(holder, versions, comparer, bell)
     else:
-        source = FileSource(holder, versions, comparer, shipped=settings.policy is None)
+        source = FileSource(
+            holder, versions, comparer, shipped=settings.policy is None or is_shipped(settings.policy)
+        )
     fleet = Fleet(Processes(engine, scope), lambda: holder.current.version)
     return Publishing(Publisher(holder, source, versions, comparer), source, fleet, bell)
 

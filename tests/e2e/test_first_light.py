@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
-from policies.store import shipped
+from policies.by_name import shipped
 from tests.fake_upstream import FakeUpstream, Whole
 from tests.processes import Pointsman, free_port
 

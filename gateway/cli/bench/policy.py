@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.bench.naive_policy import naive
+from policies.by_name import shipped
 from policies.engine import decide
 from policies.facts import Facts
-from policies.store import Loaded, Refused, load, loads, shipped
+from policies.store import Loaded, Refused, load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ import typer
 
 from gateway.cli.policy.check import check
 from gateway.cli.policy.diff import diff
+from gateway.cli.policy.library import library
 from gateway.cli.policy.publish import publish
 from gateway.cli.policy.replay import replay
 from gateway.cli.policy.rollback import rollback
@@ -24,5 +25,5 @@ def policy() -> None:
     """The life of a policy's edit: check it, replay it, put it in force, go back."""
 
 
-for command in (check, diff, test, replay, publish, versions, show, rollback, status):
+for command in (library, check, diff, test, replay, publish, versions, show, rollback, status):
     policy_app.command()(command)

@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from gateway.cli.policy.report import Format, exit_code, written
+from gateway.cli.policy_file import find_all
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Policy files.", metavar="FILE...")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(callback=find_all, help="Policy files, or names of shipped ones.", metavar="FILE..."),
+    ],
     form: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.text,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when there are only warnings.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gateway.cli.output import EXIT_FINDINGS
+from gateway.cli.policy_file import find
 
 if TYPE_CHECKING:
     from policies.diff import Difference
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def diff(
-    old: Annotated[Path, typer.Argument(help="The policy as it is.", metavar="OLD")],
-    new: Annotated[Path, typer.Argument(help="The policy as it would be.", metavar="NEW")],
+    old: Annotated[Path, typer.Argument(callback=find, help="The policy as it is.", metavar="OLD")],
+    new: Annotated[Path, typer.Argument(callback=find, help="The policy as it would be.", metavar="NEW")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what an edit changes in meaning: rules, thresholds, plans, targets, prices, default, aliases.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.policy_file import find
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,10 +25,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def replay(
-    new: Annotated[Path, typer.Argument(help="The edited policy.", metavar="NEW")],
+    new: Annotated[
+        Path,
+        typer.Argument(callback=find, help="The edited policy, or the name of a shipped one.", metavar="NEW"),
+    ],
     against: Annotated[
         Path | None,
         typer.Option(
+            callback=find,
             help="The policy before the edit: only requests that it decides as recorded are compared.",
             metavar="OLD",
         ),

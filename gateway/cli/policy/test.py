@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.policy.report import Format, exit_code, written
+from gateway.cli.policy_file import find
 
 if TYPE_CHECKING:
     from policies.cases import CaseResult
 
 
 def test(
-    file: Annotated[Path, typer.Argument(help="Policy file.")],
+    file: Annotated[Path, typer.Argument(callback=find, help="Policy file, or the name of a shipped one.")],
     cases: Annotated[
         list[Path] | None,
         typer.Option(help="Files of cases to run instead of those beside the policy; may be repeated."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routers.identifiers import IDENTIFIERS, find_identifiers, iban, luhn
+from routers.identifiers import IDENTIFIERS, find_identifiers, first_certain, iban, luhn
 
 
 def with_luhn_digit(body: str) -> str:
@@ -30,6 +30,17 @@ def with_iban_check(country: str, body: str) -> str:
 bodies = st.text("0123456789", min_size=11, max_size=18).filter(lambda body: len(set(body)) > 1)
 countries = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=2, max_size=2)
 accounts = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=11, max_size=28)
+
+
+certain = st.one_of(
+    bodies.map(with_luhn_digit),
+    st.builds(with_iban_check, countries, accounts),
+    st.builds(with_iban_check, countries, accounts).map(
+        lambda code: " ".join(code[i : i + 4] for i in range(0, len(code), 4))
+    ),
+    st.just("anna.keller@example.org"),
+    st.just("no identifier"),
+)
 
 
 @given(bodies)
@@ -85,3 +96,13 @@ def test_a_valid_account_is_found_between_words(country, body) -> None:
 def test_any_text_can_be_searched(text) -> None:
     """The recognisers never raise and never count below zero."""
     assert all(count >= 0 for count in find_identifiers(text))
+
+
+@given(st.text(" \n-.,:abZé@", max_size=30), certain, st.text(" \n-.,:abZé@", max_size=30))
+def test_the_fast_search_finds_what_the_thorough_one_finds(before, identifier, after) -> None:
+    """Whatever stands around a card, account number or address, both say alike whether there is one."""
+    text = before + identifier + after
+    counts = dict(zip(IDENTIFIERS, find_identifiers(text), strict=True))
+    thorough = {name for name in ("card", "iban", "email") if counts[name]}
+    found = first_certain(text)
+    assert (found in thorough) if thorough else (found is None)

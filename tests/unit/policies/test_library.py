@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from policies.by_name import shipped
 from policies.engine import decide
 from policies.facts import Facts
-from policies.store import Loaded, load, shipped
+from policies.store import Loaded, load
 
 LIBRARY = shipped().parent
 

@@ -59,8 +59,8 @@ def test_every_field_is_kept_byte_for_byte():
     }
 
 
-def test_text_is_every_system_message_and_the_last_user_turn():
-    """Developer messages count as system; assistant turns are not read; user turns are counted."""
+def test_text_is_every_system_message_and_what_the_user_said():
+    """Developer messages count as system; earlier user turns are kept apart; of replies only the length counts."""
     found = call(
         {
             "messages": [
@@ -74,6 +74,7 @@ def test_text_is_every_system_message_and_the_last_user_turn():
         }
     ).text
     assert (found.system, found.user, found.turns) == ("be brief\nin French", "a\nb", 2)
+    assert (found.earlier, found.replies) == ("first", len("result"))
 
 
 def test_modalities_come_from_content_parts():

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.cli.policy.report import workflow_command
+from policies.by_name import shipped
 from policies.findings import Finding
-from policies.store import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path

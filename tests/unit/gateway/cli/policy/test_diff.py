@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
-from policies.store import shipped
+from policies.by_name import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
