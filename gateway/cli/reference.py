@@ -106,11 +106,24 @@ def cli_page() -> str:
     return _page("Commands", "`-h` after any command prints the same.", "\n\n".join(parts))
 
 
+def policy_page() -> str:
+    """Every key of the policy language with its type, default and meaning."""
+    from gateway.cli.reference_policy import LEAD, checks, sections
+
+    parts = [
+        f"## {heading}\n\n{text}\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"
+        for heading, text, rows in sections()
+    ]
+    parts.append(f"## What `pointsman policy check` looks for\n\n{_table(('check', 'finds'), checks())}")
+    return _page("The policy language", LEAD, "\n\n".join(parts))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "headers.md": headers_page,
     "cli.md": cli_page,
+    "policy.md": policy_page,
 }
 
 
