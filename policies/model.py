@@ -23,6 +23,7 @@ from policies.scalars import (
     Retries,
     Seconds,
     Text,
+    VariableName,
 )
 
 __all__ = [
@@ -170,7 +171,7 @@ class Policy(Closed):
     include: OneOf | None = None
     """Files whose `variables`, `aliases`, `targets`, `rules`, `experiments` and `tests` belong to this policy. Paths
     are relative to the file that names them and stay inside the folder of the policy. What is included comes first."""
-    variables: dict[Id, Value] = Field(default_factory=dict)
+    variables: dict[VariableName, Value] = Field(default_factory=dict)
     """Values with a name: `$name` stands for one wherever a value may stand, except in `tests`."""
     baseline: Text | None = None
     """The target that would have answered everything without routing; savings are counted against it."""

@@ -106,6 +106,9 @@ def _message(error: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:
         return f"unknown key {quote(last)}{did_you_mean(last, known_keys(loc[:-1], model))}"
     if kind == "missing":
         return f"missing key {quote(last)}"
+    if kind == "string_pattern_mismatch" and loc[:1] == ("variables",):
+        named = "letters, digits, `_` and `-`, beginning with a letter"
+        return f"a variable is named with {named}, not {_shape(given)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "too_short" and context["min_length"] > 1:

@@ -53,6 +53,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Retries = Annotated[int, Field(ge=0, le=10, strict=True)]
 Id = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
 """Names a rule or an experiment, in records and response headers too."""
+VariableName = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
+"""Letters, digits, `_` and `-`, beginning with a letter."""
 Names = Annotated[tuple[Text, ...], Field(min_length=1), ListOnly]
 OneOf = Annotated[
     tuple[Text, ...], Field(min_length=1), BeforeValidator(_as_tuple), _one_or_many({"type": "string"})

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from policies.document import Loc
 
 Schema = dict[str, Any]
+_LITERAL = frozenset({"Case", "Expect", "Message"})
+_ABOUT = ("title", "description", "default")
+_REFERENCE: Schema = {"type": "string", "pattern": r"^\$[a-zA-Z][a-zA-Z0-9_-]{0,63}$"}
 
 
 TITLES: dict[type[BaseModel], str] = {Policy: "Pointsman policy", CasesFile: "Pointsman cases"}
@@ -26,10 +29,45 @@ TITLES: dict[type[BaseModel], str] = {Policy: "Pointsman policy", CasesFile: "Po
 
 def json_schema(model: type[BaseModel] = Policy) -> Schema:
     """The JSON Schema of a policy, or of a file of cases, for `# yaml-language-server: $schema=...`."""
+    plain = model.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(by_alias=True),
+        **(_with_references(plain) if model is Policy else plain),
         "title": TITLES.get(model, model.__name__),
+    }
+
+
+def _with_references(root: Schema) -> Schema:
+    """The schema with `$name` allowed wherever a number, a flag or a word of a fixed form may stand.
+
+    Text takes it anyway. Cases, the version and the variables themselves refer to nothing.
+    """
+    definitions = {
+        name: node if name in _LITERAL else _open(node) for name, node in root.get("$defs", {}).items()
+    }
+    properties = {
+        name: node if name in ("version", "variables") else _open(node)
+        for name, node in root["properties"].items()
+    }
+    return {**root, "$defs": definitions, "properties": properties}
+
+
+def _open(node: Any) -> Any:  # noqa: ANN401 a part of a schema of any shape
+    if isinstance(node, list):
+        return [_open(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") in ("number", "integer", "boolean") or "enum" in node or "pattern" in node:
+        about = {key: node[key] for key in _ABOUT if key in node}
+        return {**about, "anyOf": [{k: v for k, v in node.items() if k not in _ABOUT}, _REFERENCE]}
+    # Defaults are values and no schemas; under `properties` every key is a name.
+    return {
+        key: value
+        if key in ("default", "required")
+        else {name: _open(part) for name, part in value.items()}
+        if key == "properties"
+        else _open(value)
+        for key, value in node.items()
     }
 
 

@@ -98,7 +98,7 @@ def loads(
     policy = parse_policy(document, source)
     more = policy if isinstance(policy, list) else validate(policy, document, source, labels)
     # What is found about a reference that stands for nothing is about its name, which means nothing.
-    unknown = {_place(finding) for finding in problems}
+    unknown = {_place(finding) for finding in problems if finding.severity == "error"}
     findings = in_order([*problems, *(f for f in more if _place(f) not in unknown)], source)
     if isinstance(policy, list):
         return Refused(source, findings, files=whole.files)

@@ -41,7 +41,8 @@ def substitute(document: Document, source: str) -> tuple[Document, list[Finding]
         )
         for loc, name in found.unknown
     ]
-    for name in variables.keys() - found.used.values():
+    unused = variables.keys() - found.used.values()
+    for name in filter(lambda name: _REFERENCE.fullmatch(f"${name}"), unused):
         loc: Loc = ("variables", name)
         words = f"variable {quote(name)} is never used"
         path = document.origin(loc) or source

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
+from ruamel.yaml import YAML
+
+from policies.by_name import shipped
 from policies.model_cases import CasesFile
 from policies.schema import json_schema, known_keys
 
@@ -37,3 +41,43 @@ def test_schema_allows_a_value_or_a_list():
     task = json_schema()["$defs"]["When"]["properties"]["task"]
     kinds = [option.get("type") for option in task["anyOf"][0].get("anyOf", task["anyOf"])]
     assert kinds[:2] == ["string", "array"]
+
+
+def _complaints(text: str) -> list[str]:
+    """What an editor with the schema would underline, as paths."""
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    data = YAML(typ="safe").load(text)
+    found = jsonschema.Draft202012Validator(schema).iter_errors(data)
+    return sorted({"/".join(map(str, error.path)) for error in found})
+
+
+def test_editors_accept_what_the_gateway_accepts():
+    """Variables, patterns and single values for lists are not underlined, nor is anything that is shipped."""
+    text = """
+version: 1
+include: more.yaml
+variables: {hard: 0.6, strong: large, on: true}
+targets: {large: {kind: upstream, model: openai/gpt-5, retries: $again}}
+rules:
+  - id: a
+    when: {difficulty: {at_least: $hard}, tools: $on, model: [a*, {pattern: "b+"}], metadata: {x: {pattern: c}}}
+    then: {choose: $how, among: [$strong], success: $hard, shadow: {targets: [large], share: $part}}
+default: {steps: [large], hedge: {after_s: $late}}
+experiments: [{id: c, kind: canary, from: large, to: $strong, share: $part, stop_if: {inferior_by: $margin}}]
+"""
+    assert _complaints(text) == []
+    for path in shipped().parent.glob("*.yaml"):
+        if not path.name.endswith(".cases.yaml"):
+            assert _complaints(path.read_text()) == [], path
+
+
+def test_editors_underline_what_the_gateway_refuses():
+    """A word for a number, an unknown key, and a reference where nothing is looked up."""
+    text = """
+version: $one
+variables: {a: [1]}
+targets: {large: {kind: upstream, model: openai/gpt-5, retries: often}}
+default: {steps: [large], stepps: []}
+"""
+    assert _complaints(text) == ["default", "targets/large/retries", "variables/a", "version"]

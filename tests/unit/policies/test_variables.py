@@ -58,6 +58,12 @@ UNUSED = "10:13 variable `hard` is never used"
                 "10:36 `retries` should be a whole number, not a list (the value of `$x`)",
             ],
         ),
+        (
+            "variables: {a.b: 1}\n" + DEFAULT,
+            [
+                "9:13 a variable is named with letters, digits, `_` and `-`, beginning with a letter, not `a.b`",
+            ],
+        ),
         ("variables: {x: 1}\n" + DEFAULT, ["9:13 variable `x` is never used"]),
     ],
 )
