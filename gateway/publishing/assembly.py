@@ -70,7 +70,7 @@ def assemble(settings: Settings, holder: PolicyHolder, engine: AsyncEngine, mean
     bell = _bell(settings) if shared else None
     source: Source
     if shared:
-        source = DatabaseSource(holder, versions, comparer, bell)
+        source = DatabaseSource(holder, versions, bell)
     else:
         source = FileSource(
             holder, versions, comparer, shipped=settings.policy is None or is_shipped(settings.policy)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from gateway.live import LivePolicy, PolicyHolder
-    from gateway.publishing.comparing import Comparer
     from gateway.publishing.source import Bell
     from gateway.records.versions import PolicyVersion, PolicyVersions
 
@@ -32,13 +31,10 @@ _SEED = Signature("file", "the policy file began the history", "file")
 class DatabaseSource:
     """Versions in a table. The insert of a row is the moment of publication, and its key lets only one succeed."""
 
-    def __init__(
-        self, holder: PolicyHolder, versions: PolicyVersions, comparer: Comparer, bell: Bell | None
-    ) -> None:
+    def __init__(self, holder: PolicyHolder, versions: PolicyVersions, bell: Bell | None) -> None:
         self._holder = holder
         holder.folder = None  # another host has other files, or none
         self._versions = versions
-        self._comparer = comparer
         self._bell = bell
         self._lock = asyncio.Lock()
         self._newest: PolicyVersion | None = None
@@ -52,7 +48,7 @@ class DatabaseSource:
         try:
             if await self._versions.newest() is None:
                 with contextlib.suppress(Superseded):  # another process began it
-                    await self._versions.append(entry(None, seed, _SEED, {}))
+                    await self._versions.append(entry(None, seed, _SEED))
             await self.refresh()
         except HistoryUnavailable as error:
             reason = f"the policy is in the database, which cannot be reached: {error.reason}"
@@ -92,7 +88,7 @@ class DatabaseSource:
         async with self._lock:
             if self._holder.current.digest != upon.digest:
                 raise Superseded
-            made = entry(self._newest, built, signature, await self._comparer.between(upon, built))
+            made = entry(self._newest, built, signature)
             await self._versions.append(made)
             self._newest = made
             self._holder.adopt(built)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import watchfiles
 
 from gateway.errors import HistoryUnavailable, PolicyNotWritable
+from gateway.publishing import file
 from gateway.publishing.editions import Signature, entry
-from gateway.publishing.file import Busy, NotReplaceable, exclusive, keep, replace, stamp
+from gateway.publishing.file import Busy, NotReplaceable, exclusive, keep, stamp
 from gateway.records.versions import Superseded
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class FileSource:
             try:
                 if self._holder.refused:
                     await asyncio.to_thread(keep, self._holder.path)
-                await asyncio.to_thread(replace, self._holder.path, built.text.encode())
+                await asyncio.to_thread(file.replace, self._holder.path, built.text.encode())
             except NotReplaceable as error:
                 raise self._not_writable(str(error)) from error
             self._signed = {built.digest: signature}
@@ -148,6 +150,7 @@ class FileSource:
             self._untold = live.digest
             return False
         self._recorded = live.digest
+        self._signed = {}
         return True
 
     async def _is_recorded(self, live: LivePolicy) -> bool:
@@ -155,9 +158,10 @@ class FileSource:
         newest = await self._versions.newest()
         if newest is None or newest.digest != live.digest:
             signature = self._signed.get(live.digest, _EDITED if newest else _FIRST)
-            changes = await self._comparer.between(newest, live)
+            if signature.changes is None:
+                signature = replace(signature, changes=await self._comparer.between(newest, live))
             try:
-                await self._versions.append(entry(newest, live, signature, changes))
+                await self._versions.append(entry(newest, live, signature))
             except Superseded:
                 return False
         self._comparer.remember(live)

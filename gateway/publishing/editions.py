@@ -17,11 +17,13 @@ _DIGEST_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who publishes, why, and by which way."""
+    """Who publishes, why, by which way, and what that changes."""
 
     author: str
     reason: str
     origin: Origin
+    changes: Changes | None = None
+    """None while it has not been compared."""
 
 
 def tag(version: str, digest: str) -> str:
@@ -35,9 +37,7 @@ def matches(if_match: str, live: LivePolicy) -> bool:
     return bool(named & {"*", tag(live.version, live.digest), f'"{live.version}"'})
 
 
-def entry(
-    before: PolicyVersion | None, live: LivePolicy, signature: Signature, changes: Changes
-) -> PolicyVersion:
+def entry(before: PolicyVersion | None, live: LivePolicy, signature: Signature) -> PolicyVersion:
     """What the history keeps of `live`, published now upon `before`."""
     return PolicyVersion(
         serial=before.serial + 1 if before else 1,
@@ -47,6 +47,6 @@ def entry(
         author=signature.author,
         reason=signature.reason,
         origin=signature.origin,
-        changes=changes,
+        changes=signature.changes or {},
         text=live.text,
     )

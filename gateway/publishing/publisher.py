@@ -153,7 +153,7 @@ class Publisher:
             if built.digest == before.digest and not self._holder.refused:
                 return Published(before, before, changed, unchanged=True, recorded=True)
             try:
-                recorded = await self._source.commit(built, before, signature)
+                recorded = await self._source.commit(built, before, replace(signature, changes=changed))
             except Superseded:
                 await self._source.refresh()
                 raise await self._changed(if_match) from None

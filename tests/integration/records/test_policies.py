@@ -42,10 +42,10 @@ async def test_the_history_is_the_same_as_in_sqlite(database: str) -> None:
     store = SqlRecordStore(database, lambda _: None)
     await store.start()
     versions = PolicyVersions(store.engine, "a policy")
-    first = entry(None, live(), BY, {})
+    first = entry(None, live(), BY)
     await versions.append(first)
     assert await versions.newest() == first
-    rivals = [replace(entry(first, live(), BY, {}), author=f"a{number}") for number in range(10)]
+    rivals = [replace(entry(first, live(), BY), author=f"a{number}") for number in range(10)]
     results = await asyncio.gather(*map(versions.append, rivals), return_exceptions=True)
     assert [type(result) for result in results].count(Superseded) == 9
     assert [one.serial for one in await versions.page(5)] == [2, 1]

@@ -15,7 +15,7 @@ from gateway.records.versions import Superseded
 from gateway.settings import Settings
 from tests.loopback import until
 from tests.unit.gateway.build import POLICY, live
-from tests.unit.gateway.publishing.build import OTHER, comparer, history, hold
+from tests.unit.gateway.publishing.build import OTHER, history, hold
 
 ANNA = Signature("anna", "because", "api")
 NEWER_RELEASE = POLICY.replace("version: 1", "version: 2")
@@ -28,7 +28,7 @@ async def hosts(folder, count=1):
         made = []
         for number in range(count):
             holder = hold(folder / f"{number}.yaml")
-            source = DatabaseSource(holder, versions, comparer(holder), None)
+            source = DatabaseSource(holder, versions, None)
             await source.start()
             made.append((holder, source))
         yield versions, made
@@ -36,13 +36,13 @@ async def hosts(folder, count=1):
 
 def newcomer(folder, versions):
     holder = hold(folder / "new.yaml")
-    return DatabaseSource(holder, versions, comparer(holder), None)
+    return DatabaseSource(holder, versions, None)
 
 
 async def put(versions, text):
     """A version from a gateway that understands `text`, whether this one does or not."""
     newest = await versions.newest()
-    made = entry(newest, live(), ANNA, {})
+    made = entry(newest, live(), ANNA)
     await versions.append(
         type(made)(**{name: getattr(made, name) for name in made.__slots__} | {"text": text})
     )

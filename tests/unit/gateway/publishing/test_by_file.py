@@ -174,3 +174,14 @@ async def test_a_change_in_an_included_file_is_served(path):
         more.write_text("rules: []\n")
         await source.refresh()
         assert (holder.refused, holder.current.version) == ((), before.version)
+
+
+async def test_a_signature_is_used_once(path):
+    """Whoever puts the same text into the file later is not taken for its publisher."""
+    async with by_file(path) as (holder, source, versions):
+        async with source.turn():
+            await source.commit(holder.build(OTHER, "p"), holder.current, ANNA)
+        for text in (POLICY, OTHER):
+            path.write_text(text)
+            await source.start()
+        assert [one.author for one in await versions.page(9)] == ["file", "file", "anna", "file"]

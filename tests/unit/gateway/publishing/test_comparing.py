@@ -25,7 +25,7 @@ def said(changes):
 async def test_a_change_is_told_in_words_and_in_lines(holder):
     """Against a policy in force and against one from the history alike; nothing against nothing."""
     after, compare = holder.build(OTHER, "p"), comparer(holder)
-    kept = entry(None, holder.current, BY, {})
+    kept = entry(None, holder.current, BY)
     for before in (holder.current, kept):
         changes = await compare.between(before, after)
         assert any("default" in message for message in said(changes)) and changes["reroutes"]
@@ -41,7 +41,7 @@ async def test_a_comment_changes_no_meaning(holder):
 
 async def test_a_policy_that_cannot_be_read_any_more_is_compared_in_lines(holder):
     """What another release wrote, or what has lost the files that it included."""
-    unreadable = entry(None, live(), BY, {})
+    unreadable = entry(None, live(), BY)
     old = type(unreadable)(
         **{n: getattr(unreadable, n) for n in unreadable.__slots__} | {"text": "version: 2\n"}
     )
@@ -54,7 +54,7 @@ async def test_an_edit_of_an_included_file_is_told(holder, tmp_path):
     more = tmp_path / "more.yaml"
     more.write_text("rules: []\n")
     holder.reload()
-    kept, compare = entry(None, holder.current, BY, {}), comparer(holder)
+    kept, compare = entry(None, holder.current, BY), comparer(holder)
     compare.remember(holder.current)
     more.write_text("rules: [{id: new, when: {tools: true}, then: {steps: [large]}}]\n")
     holder.reload()

@@ -18,8 +18,8 @@ BY = Signature("zoë", "why\nnot", "api")
 
 async def test_what_is_kept_comes_back(tmp_path):
     """Every field, text and changes included, of the newest and of any earlier version."""
-    first = entry(None, live(), BY, {})
-    second = entry(first, live(), BY, {})
+    first = entry(None, live(), BY)
+    second = entry(first, live(), BY)
     async with history(tmp_path / "h.db") as versions:
         assert await versions.newest() is None
         await versions.append(first)
@@ -33,10 +33,10 @@ async def test_what_is_kept_comes_back(tmp_path):
 
 async def test_of_many_that_build_on_one_a_single_one_is_kept(tmp_path):
     """The key decides, not the order of reading."""
-    first = entry(None, live(), BY, {})
+    first = entry(None, live(), BY)
     async with history(tmp_path / "h.db") as versions:
         await versions.append(first)
-        rivals = [replace(entry(first, live(), BY, {}), author=f"a{number}") for number in range(5)]
+        rivals = [replace(entry(first, live(), BY), author=f"a{number}") for number in range(5)]
         results = await asyncio.gather(*map(versions.append, rivals), return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["Superseded"] * 4
         kept = await versions.newest()
@@ -48,7 +48,7 @@ async def test_of_many_that_build_on_one_a_single_one_is_kept(tmp_path):
 async def test_scopes_do_not_meet(tmp_path):
     """Two policy files in one database have a history each."""
     async with history(tmp_path / "h.db", "a") as one:
-        await one.append(entry(None, live(), BY, {}))
+        await one.append(entry(None, live(), BY))
         assert await PolicyVersions(one._engine, "b").newest() is None
 
 
@@ -58,6 +58,6 @@ async def test_a_database_that_is_away_is_said_plainly(tmp_path):
         await versions._engine.dispose()
         (tmp_path / "h.db").unlink()
         (tmp_path / "h.db").mkdir()
-        for asked in (versions.newest(), versions.page(3), versions.append(entry(None, live(), BY, {}))):
+        for asked in (versions.newest(), versions.page(3), versions.append(entry(None, live(), BY))):
             with pytest.raises(HistoryUnavailable, match="unable to open database file"):
                 await asked
