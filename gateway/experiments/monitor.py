@@ -150,10 +150,9 @@ class Monitor:
     def _event(
         self, kind: str, version: str, experiment: Running, reason: str, evidence: Evidence | None = None
     ) -> Event:
-        shown = msgspec.to_builtins(evidence) if evidence else {}
-        definition = experiment.definition
-        name = f"{kind}:{experiment.digest}"
-        return Event(name, self._clock(), kind, definition.id, experiment.digest, version, reason, shown)
+        shown = msgspec.to_builtins(evidence) if evidence else None
+        name = experiment.definition.id
+        return Event.once(kind, self._clock(), name, experiment.digest, version, reason, shown)
 
 
 def _say(kind: str, experiment: Running, reason: str) -> None:

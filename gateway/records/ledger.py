@@ -81,6 +81,20 @@ class Event(msgspec.Struct, frozen=True):
     reason: str
     evidence: dict[str, Any]
 
+    @classmethod
+    def once(
+        cls,
+        kind: str,
+        at: float,
+        experiment: str,
+        digest: str,
+        version: str,
+        reason: str,
+        evidence: dict[str, Any] | None = None,
+    ) -> Event:
+        """An event that a definition can have once: whoever writes it first is the one who did."""
+        return cls(f"{kind}:{digest}", at, kind, experiment, digest, version, reason, evidence or {})
+
 
 class Ledger:
     """Reads and writes what experiments have done; every method raises `LedgerUnusable`."""
@@ -142,6 +156,12 @@ class Ledger:
         )  # fmt: skip
         statement = select(*columns).order_by(ExperimentRow.since.desc())
         return [Known(*row) for row in await self._all(statement)]
+
+    async def in_force(self, now: float) -> list[Known]:
+        """Those of the policies that gateways serve; when none runs, of the policy with the newest experiment."""
+        known = await self.known()
+        current = set(await self.serving(now)) or {each.policy_version for each in known[:1]}
+        return [each for each in known if each.policy_version in current]
 
     async def events(self, limit: int = 20) -> list[Event]:
         """The latest events, newest first."""

@@ -12,6 +12,7 @@ from gateway.cli.policy.replay import replay
 from gateway.cli.policy.rollback import rollback
 from gateway.cli.policy.show import show
 from gateway.cli.policy.status import status
+from gateway.cli.policy.stop import stop
 from gateway.cli.policy.test import test
 from gateway.cli.policy.versions import versions
 
@@ -25,5 +26,5 @@ def policy() -> None:
     """The life of a policy's edit: check it, replay it, put it in force, go back."""
 
 
-for command in (library, check, diff, test, replay, publish, versions, show, rollback, status):
+for command in (library, check, diff, test, replay, publish, versions, show, rollback, status, stop):
     policy_app.command()(command)

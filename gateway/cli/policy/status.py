@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from gateway.cli.policy.status_report import Status
-    from gateway.settings import Settings
 
 
 def status(
@@ -25,35 +20,11 @@ def status(
 
     Reads the database that `POINTSMAN_DATABASE_URL` or `POINTSMAN_DATA_DIR` names, and asks no gateway.
     """
-    from gateway.cli.policy.status_report import lines, to_json
-    from gateway.records.ledger import LedgerUnusable
-    from gateway.records.pacing import PacingUnusable
-    from gateway.settings import load_settings
+    from gateway.cli.policy.database import in_database
+    from gateway.cli.policy.status_report import lines, read, to_json
 
-    try:
-        found = asyncio.run(_status(load_settings(), everything=everything))
-    except (LedgerUnusable, PacingUnusable) as error:
-        print(f"error: the database of records cannot be read: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    found = asyncio.run(in_database(lambda engine: read(engine, time.time(), everything=everything)))
     if as_json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         print("\n".join(lines(found)))
-
-
-async def _status(settings: Settings, *, everything: bool) -> Status:
-    from gateway.cli.policy.status_report import read
-    from gateway.records.ledger import LedgerUnusable
-    from gateway.records.store import SqlRecordStore, StoreUnusable
-
-    path = settings.data_dir / "records.db"
-    if settings.database_url is None and not path.exists():
-        raise LedgerUnusable(f"there is none at {path}; has a gateway run with this `POINTSMAN_DATA_DIR`?")
-    try:
-        store = SqlRecordStore(settings.records_url, lambda _: None)
-    except StoreUnusable as error:
-        raise LedgerUnusable(str(error)) from error
-    try:
-        return await read(store.engine, time.time(), everything=everything)
-    finally:
-        await store.engine.dispose()

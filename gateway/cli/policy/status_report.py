@@ -54,9 +54,8 @@ async def read(engine: AsyncEngine, now: float, *, everything: bool) -> Status:
     ledger = Ledger(engine)
     serving = tuple(await ledger.serving(now))
     known = await ledger.known()
-    # With no gateway running, the policy that was registered last stands for the one in force.
-    current = set(serving) or {each.policy_version for each in known[:1]}
-    shown = [each for each in known if everything or each.policy_version in current]
+    current = {each.digest for each in await ledger.in_force(now)}
+    shown = [each for each in known if everything or each.digest in current]
     definitions = {each.digest: msgspec.convert(each.definition, Definition) for each in shown}
     comparisons = await Reader(ledger).read(definitions)
     events = await ledger.events(500)
@@ -66,7 +65,7 @@ async def read(engine: AsyncEngine, now: float, *, everything: bool) -> Status:
             each,
             definitions[each.digest],
             comparisons[each.digest].evidence(),
-            each.policy_version in current,
+            each.digest in current,
             stops.get(each.digest),
         )
         for each in shown

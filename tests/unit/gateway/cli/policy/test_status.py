@@ -1,4 +1,4 @@
-"""`pointsman policy status` says what experiments have shown, by the database alone."""
+"""`pointsman policy status` and `stop` see and end experiments by the database alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ from tests.unit.gateway.experiments.test_monitor import Watch, failing
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def command(tmp_path, monkeypatch):
     monkeypatch.setenv("POINTSMAN_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("POINTSMAN_DATABASE_URL", raising=False)
-    return lambda *arguments: CliRunner().invoke(app, ["policy", "status", *arguments])
+    return lambda *arguments: CliRunner().invoke(app, ["policy", *arguments])
+
+
+@pytest.fixture
+def run(command):
+    return lambda *arguments: command("status", *arguments)
 
 
 async def fill(path, *, stop=False):
@@ -101,4 +106,28 @@ def test_a_database_of_an_older_release_is_an_error_in_words(run, tmp_path):
     (tmp_path / "records.db").touch()
     result = run()
     assert result.exit_code == 1
-    assert "the database of records cannot be read: no such table" in result.stderr
+    assert "the database of records cannot be used: no such table" in result.stderr
+
+
+def test_an_experiment_is_ended_by_hand(command, run, tmp_path):
+    """A running gateway heeds it with its next look; the event keeps the reason; twice is once."""
+    asyncio.run(fill(tmp_path))
+    assert command("stop", "try", "--reason", "customers complain").exit_code == 0
+    assert "by hand: customers complain" in run().stdout
+    again = command("stop", "try")
+    assert (again.exit_code, again.stderr) == (1, "error: `try` is stopped already\n")
+
+    async def look():
+        async with database(tmp_path) as store:
+            watch = Watch(store, policy(max_usd=5.0))
+            await watch.monitor.tick()
+            return watch.ended
+
+    assert asyncio.run(look()) == {"try"}
+
+
+def test_an_experiment_that_is_not_there_cannot_be_ended(command, tmp_path):
+    """The answer names the nearest, or all that there are."""
+    asyncio.run(fill(tmp_path))
+    assert "did you mean `try`?" in command("stop", "tryy").stderr
+    assert "no experiment `x`; in force: try" in command("stop", "x").stderr
