@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Priced = Callable[[str, Compared], float | None]
 
+_LISTED: Final = 4
 _DRAW: Final = "let an experiment draw it, or run a sample with --execute"
 
 
@@ -69,19 +70,26 @@ def _too_few(rows: list[Compared]) -> list[Unknown]:
     """Routes that were taken, but too rarely for this kind of request to predict its time."""
     answered = Counter((row.before, row.task) for row in rows)
     targets = {row.before for row in rows}
-    thin = Counter(
-        (row.after, row.task)
-        for row in rows
-        if row.rerouted and row.after in targets and answered[row.after, row.task] < MIN_MEASURED
-    )
+    thin: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        if row.rerouted and row.after in targets and answered[row.after, row.task] < MIN_MEASURED:
+            thin[row.after][row.task] += 1
     return [
         Unknown(
-            count,
-            f"would go to `{target}`, which answered too few requests of task `{task}` to tell how long it takes",
+            tasks.total(),
+            f"would go to `{target}`, which answered too few requests of their kind ({_listed(tasks)}) "
+            "to tell how long it takes",
             _DRAW,
         )
-        for (target, task), count in thin.items()
+        for target, tasks in thin.items()
     ]
+
+
+def _listed(tasks: Counter[str]) -> str:
+    """The most frequent tasks, and how many more there are."""
+    names = [task for task, _ in tasks.most_common(_LISTED)]
+    more = len(tasks) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 def _unpriced(rows: list[Compared], local: frozenset[str], priced: Priced) -> list[Unknown]:

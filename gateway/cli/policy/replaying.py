@@ -120,8 +120,19 @@ class Replay:
             max((row.at for row in rows), default=0.0),
             replayed,
             tuple(effects(rows, self.price)),
-            tuple(unknowns(replayed, local, constant, self.price)),
+            (*unknowns(replayed, local, constant, self.price), *self._limits(len(rows))),
         )
+
+    def _limits(self, requests: int) -> Iterator[Unknown]:
+        """What an edit of `limits` does to the shadow price, which is found by running only."""
+        limits = self.new.policy.limits
+        if limits is not None and requests and (self._old is None or self._old.policy.limits != limits):
+            yield Unknown(
+                requests,
+                "were decided at the shadow price of money and time that was recorded, not at the one that the "
+                "edit's `limits` would have led to",
+                "a canary of the edit",
+            )
 
     def price(self, target: str, row: Compared) -> float | None:
         """USD of an upstream for the tokens that a request used; None for any other target."""
