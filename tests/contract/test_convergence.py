@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.admin import admin, etag, policy, publish, ready, wait_for
+from tests.loopback import wait_until
 from tests.processes import Pointsman
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def test_killing_the_gateway_while_it_publishes_leaves_a_whole_policy(tmp_path: 
     gateway = Pointsman(tmp_path / "data", arguments=("--policy", str(path)))
     with gateway, ThreadPoolExecutor(1) as pool:
         pool.submit(publish_forever, gateway)
-        time.sleep(0.5)
+        assert wait_until(lambda: path.read_text() != policy(20), 30)
+        time.sleep(0.1)
         gateway.stop(signal.SIGKILL)
     assert path.read_text() in {policy(seconds) for seconds in range(21, 620)}
     with gateway:
