@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SHIPPED: Final = Path(__file__).parent / "weights" / "router"
 _MODEL, _CONFIG, _VOCABULARY = "model.safetensors", "config.json", "vocabulary.txt"
 
@@ -144,6 +144,5 @@ def _encoder(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
         return assemble(Shape(**config["transformer"]), tensors)
     return Encoder(
         words=QuantisedRows(tensors["words.rows"], tensors["words.scales"]),
-        pairs=QuantisedRows(tensors["pairs.rows"], tensors["pairs.scales"]),
-        evidence=QuantisedColumns(tensors["evidence.rows"], tensors["evidence.scales"]),
+        ngrams=QuantisedColumns(tensors["ngrams.rows"], tensors["ngrams.scales"]),
     )

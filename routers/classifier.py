@@ -11,10 +11,11 @@ import numpy as np
 from routers.ability import Abilities, PredictedSuccess
 from routers.artifact import SHIPPED, load
 from routers.attainable import Attainable, attainable
-from routers.features import identifier_floor, text_features
+from routers.features import identifier_floor
 from routers.heads import Layers, most_likely
 from routers.labels import REFERENCE_MODEL
 from routers.language import UNDETERMINED
+from routers.reading import read
 from routers.signals import Signals
 from routers.tokenizer import Tokenizer
 from routers.unread import unread_floor, unread_tokens
@@ -156,7 +157,6 @@ class RequestClassifier:
         return self._artifact.ability(self._encode(text)[2])
 
     def _encode(self, text: RequestText) -> tuple[Tokens, NDArray[np.float32], NDArray[np.float32]]:
-        tokens = self._tokenizer(text)
-        features = text_features(text, tokens)
+        tokens, features = read(self._tokenizer, text)
         vector = np.concatenate([self._artifact.encoder(tokens), self._artifact.features(features)])
         return tokens, features, vector

@@ -46,6 +46,21 @@ _PATTERNS: Final = {
     ),
 }
 _FIRST_OPTION: Final = re.compile(r"\n[ \t]*\(?A[.):]\s")
+_COUNTED_GROUPS: Final = ("newline", "question", "digit", "tex", "non_ascii", "comma")
+_RELATIONS: Final = (
+    " each",
+    " every",
+    " per ",
+    " twice",
+    " half",
+    " times",
+    " more",
+    " less",
+    " than",
+    " total",
+    " if ",
+)
+"""Words that tie quantities together: a rough count of the steps that a problem takes."""
 FEATURES: Final = (
     "log_tokens",
     "log_characters",
@@ -55,16 +70,17 @@ FEATURES: Final = (
     "word_length",
     "has_system",
     "log_system_tokens",
-    "entropy",
     *(f"share_{name}" for name in _BYTE_GROUPS),
-    *(f"count_{name}" for name in ("newline", "question", "digit", "tex", "non_ascii")),
+    *(f"count_{name}" for name in _COUNTED_GROUPS),
     *(f"count_{name}" for name in _PATTERNS),
     "count_number",
     "count_blank",
+    "count_relation",
     *(f"has_{name}" for name in IDENTIFIERS),
 )
 """Names of the entries of the vector, in order."""
 
+<<<<<<< HEAD
 HEAD, TAIL = 2600, 1400
 """Characters that are kept of a long user text."""
 _GROUP_OF_BYTE: Final = np.array(
@@ -75,15 +91,25 @@ _DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord("
 # A histogram of at most so many bytes: four a character of what is kept.
 _LOG2: Final = np.log2(np.maximum(np.arange(4 * (HEAD + TAIL + 2)), 1))
 _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
+=======
+_HEAD, _TAIL = 2600, 1400
+_GROUP_OF_BYTE: Final = bytes(
+    next((number for number, group in enumerate(_BYTE_GROUPS.values()) if byte in group), len(_BYTE_GROUPS))
+    for byte in range(256)
+)
+_FLOORS: Final = tuple(FLOORS[name] for name in IDENTIFIERS)
+_DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
+_COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in _COUNTED_GROUPS]
+>>>>>>> ed98b39 (Classify from a narrower network, without courtesies and misspellings; weigh difficulty within sources)
 
 
 def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
     """The vector of `FEATURES` of a request; bounded time, finite for every text."""
     kept = cut(text.user, HEAD, TAIL)
     encoded = kept.encode("utf-8", "replace")
-    histogram = np.bincount(np.frombuffer(encoded, dtype=np.uint8), minlength=256)
-    size = max(len(encoded), 1)
-    groups = histogram.astype(np.float32) @ _GROUP_OF_BYTE
+    numbers = np.frombuffer(encoded.translate(_GROUP_OF_BYTE), dtype=np.uint8)
+    groups = np.bincount(numbers, minlength=len(_BYTE_GROUPS) + 1).tolist()[:-1]
+    share = 1 / max(len(encoded), 1)
     option = _FIRST_OPTION.search(kept)
     stem = kept[: option.start()] if option else kept
     words = kept.count(" ") + kept.count("\n") + 1
@@ -98,13 +124,13 @@ def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
             min(len(kept) / words, 20.0),
             float(len(tokens.system) > 0),
             math.log1p(len(tokens.system)),
-            _entropy(histogram, size),
-            *(groups / size).tolist(),
-            *np.log1p(groups[_COUNTED]).tolist(),
-            *(math.log1p(count) for count in _line_counts(kept)),
+            *[count * share for count in groups],
+            *[math.log1p(groups[number]) for number in _COUNTED],
+            *[math.log1p(count) for count in _line_counts(kept)],
             math.log1p(_runs_of_digits(encoded)),
             math.log1p(kept.count("___") + kept.count("??")),
-            *(float(count > 0) for count in found),
+            math.log1p(sum(map(kept.count, _RELATIONS))),
+            *[float(count > 0) for count in found],
         ],
         dtype=np.float32,
     )
@@ -115,11 +141,6 @@ def _line_counts(text: str) -> list[int]:
     if "\n" not in text:
         return [int(pattern.match(text) is not None) for pattern in _PATTERNS.values()]
     return [len(pattern.findall(text)) for pattern in _PATTERNS.values()]
-
-
-def _entropy(histogram: NDArray[np.int64], size: int) -> float:
-    """Bits a byte: log2 n - sum of c log2 c / n over the counts c."""
-    return math.log2(size) - float(histogram @ _LOG2.take(histogram)) / size
 
 
 def _runs_of_digits(encoded: bytes) -> int:

@@ -37,6 +37,7 @@ _LONGEST_CHUNK: Final = 24
 _MEMO_SIZE: Final = 30_000
 _LONGEST_NUMBER: Final = 4
 """Digits of a number that is remembered: longer ones seldom come again and would crowd words out."""
+_SHORTEST_RESPELT, _LONGEST_RESPELT = 5, 16
 _NUMBERS: Final = re.compile(r"\d{5}|\d\D+\d")
 MEMO_SYSTEMS: Final = 256
 _LONGEST_SYSTEM: Final = 20_000
@@ -146,8 +147,22 @@ class Tokenizer:
             elif _is_unspaced(part):
                 for character in folded:
                     yield self._ids.get(character, UNKNOWN) | FOREIGN << SHAPE_BITS
+            elif known := self._respelt(folded):
+                yield self._ids[known] | shape << SHAPE_BITS
             else:
                 yield from self._longest_matches(folded, shape)
+
+    def _respelt(self, word: str) -> str | None:
+        """The known word that two exchanged letters or one doubled letter turned into this one, if there is one."""
+        if not (_SHORTEST_RESPELT <= len(word) <= _LONGEST_RESPELT and word.isalpha()):
+            return None
+        for at in range(1, len(word) - 1):
+            exchanged = f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}"
+            if exchanged in self._ids:
+                return exchanged
+            if word[at] == word[at - 1] and (single := word[:at] + word[at + 1 :]) in self._ids:
+                return single
+        return None
 
     def _longest_matches(self, word: str, shape: int) -> Iterator[int]:
         """Greedy longest-match-first, as in BERT, but an unknown rest is skipped, not the whole word."""

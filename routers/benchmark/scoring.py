@@ -35,10 +35,10 @@ class Classifier(Protocol):
 
 
 @runtime_checkable
-class Encodes(Protocol):
+class HasInputs(Protocol):
     """A classifier that shows the vector its heads read."""
 
-    def encode(self, text: RequestText) -> NDArray[np.float32]:
+    def inputs(self, text: RequestText) -> NDArray[np.float32]:
         """The request's vector, shape (width,)."""
 
 
@@ -70,9 +70,9 @@ def gain_scores(signals: Sequence[Signals], weak: str, strong: str) -> Floats:
 
 
 def vectors_of(classifier: Classifier, prompts: Sequence[str]) -> NDArray[np.float64]:
-    """What a head may be fitted to, shape (rows, width): `encode` where there is one, else `embed`."""
-    if isinstance(classifier, Encodes):
-        read = classifier.encode
+    """What a head may be fitted to, shape (rows, width): `inputs` where there is one, else `embed`."""
+    if isinstance(classifier, HasInputs):
+        read = classifier.inputs
     elif isinstance(classifier, Embeds):
         read = classifier.embed
     else:

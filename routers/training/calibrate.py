@@ -11,8 +11,8 @@ from safetensors.numpy import load_file
 from routers.ability import success_logits
 from routers.artifact import load, save
 from routers.calibration import Platt, fit_platt, fit_temperature
-from routers.features import text_features
 from routers.labels import REFERENCE_MODEL
+from routers.reading import read
 from routers.tokenizer import Tokenizer
 from routers.training.examples import of_part
 from routers.training.outcomes import graded
@@ -43,9 +43,8 @@ def raw_logits(artifact: Artifact, examples: Sequence[Example]) -> Logits:
     tokenizer = Tokenizer(artifact.vocabulary)
     columns: tuple[list[NDArray[np.float32]], ...] = ([], [], [], [], [])
     for example in examples:
-        tokens = tokenizer(example.text)
-        features = artifact.features(text_features(example.text, tokens))
-        vector = np.concatenate([artifact.encoder(tokens), features])
+        tokens, features = read(tokenizer, example.text)
+        vector = np.concatenate([artifact.encoder(tokens), artifact.features(features)])
         embedding = artifact.ability(vector)
         outputs = (*artifact.labels(vector), success_logits(artifact.abilities.vectors, embedding), embedding)
         for column, output in zip(columns, outputs, strict=True):

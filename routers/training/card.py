@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from routers.training.base import SHA256
+from routers.training.base import SHA256, WIDTH
 from routers.training.sources import LICENCES, OUTCOME_FILES
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ _CARD: Final = """# Request classifier {version}
 
 One pass over the text of a request: task, domain, difficulty, success by model, personal data, injection, language.
 Static word-piece embeddings pooled over the ends and the whole of the text, hashed word pairs and word shapes, and
-{features} text features go through one hidden layer. Served by numpy, {megabytes:.1f} MB, Apache-2.0.
+{features} text features go through one hidden layer. Greetings and thanks at the ends are left out before reading, and
+exchanged or doubled letters that hide a known word are put right. Served by numpy, {megabytes:.1f} MB, Apache-2.0.
 
 ## Reproduce
 
@@ -35,7 +36,7 @@ declared MMLU slice (law, health, philosophy, history) are trained on, so leave 
 
 ## Data
 
-Base vectors: minishlab/potion-base-8M, MIT, sha256 `{sha256}`.
+Base vectors: minishlab/potion-base-8M, MIT, sha256 `{sha256}`, the first {width} of 256 components.
 Language: message catalogues of Django 5.2, BSD-3-Clause.
 Task and domain: {sources}.
 Payloads inside written instructions (`phrasings.toml`, ours): SST-2, MR and CR reviews (customary research use, no
@@ -62,9 +63,9 @@ short commonsense and science questions (CommonsenseQA, OpenBookQA, ARC) are ans
 technical ones come out hard because of MMLU-Pro, MATH and CRUXEval. Requests unlike any graded question (chat,
 writing, a refactoring over many files, legal analysis) are extrapolated: read their difficulty as a weak hint and
 calibrate on graded traffic of your own. Each graded question was shown in several formats (options dropped or
-re-marked, prefaces, cues), so that the format alone says less. A fixed prior adds
-difficulty with the length of the question; its size was chosen by leaving sources out, and by the order of the
-requests below.
+re-marked, prefaces, cues), so that the format alone says less, and each source was given a difficulty of its own while
+fitting. A fixed prior adds difficulty with the length of the question and with the numbers in it; its size was chosen
+by leaving sources out.
 
 {probes}
 
@@ -84,6 +85,7 @@ def write_card(folder: Path, report: dict[str, Any], features: int) -> None:
         features=features,
         megabytes=report["bytes"] / 1e6,
         sha256=SHA256,
+        width=WIDTH,
         sources=", ".join(f"{name} ({licence})" for name, licence in LICENCES.items()),
         outcomes=", ".join(f"{name} ({licence})" for name, licence in OUTCOME_FILES.items()),
         figures=figures_table(report),

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 IGNORE: Final = -1
 BATCH: Final = 256
-LEARNING_RATE: Final = 2e-3
-TABLE_RATE: Final = 1e-3
+LEARNING_RATE: Final = 3e-3
+TABLE_RATE: Final = 2e-3
 SMOOTHING: Final = 0.02
+EDITED_SHARE: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,18 @@ def _balance(labels: NDArray[np.int64], power: float = 0.5) -> NDArray[np.float3
 
 
 def fit_labels(
-    network: Network, rows: Sequence[Prepared], targets: Targets, *, epochs: int, seed: int
+    network: Network,
+    rows: Sequence[Prepared],
+    edited: Sequence[Prepared],
+    targets: Targets,
+    *,
+    epochs: int,
+    seed: int,
 ) -> None:
-    """Train in place with Adam, a linear warm-up and cosine decay; deterministic on one thread."""
+    """Train in place with Adam, a linear warm-up and cosine decay; deterministic on one thread.
+
+    `edited` has each of `rows` in other words: every time, one of the two is drawn.
+    """
     generator = torch.Generator().manual_seed(seed)
     tables = [network.words.weight, network.pairs.weight, network.evidence.weight]
     others = [
@@ -86,8 +96,11 @@ def fit_labels(
     with tqdm(total=steps, desc="labels", unit="step", mininterval=2.0) as progress:
         for _ in range(epochs):
             for batch in torch.split(torch.randperm(len(rows), generator=generator), BATCH):
-                index = batch.numpy()
-                loss = loss_of(network(collate([rows[i] for i in index])), targets, index)
+                index, views = batch.numpy(), torch.rand(len(batch), generator=generator).tolist()
+                chosen = [
+                    (edited if view < EDITED_SHARE else rows)[i] for i, view in zip(index, views, strict=True)
+                ]
+                loss = loss_of(network(collate(chosen)), targets, index)
                 optimiser.zero_grad()
                 torch.autograd.backward(loss)
                 optimiser.step()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from routers.encoder import QuantisedRows
-from routers.language import TRIGRAM_BITS, LanguageHead, trigram_ids
+from routers.language import TRIGRAM_BITS, LanguageHead, trigram_ids, words_of
 from routers.training.examples import part_of
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ def _fit(samples: Sequence[tuple[str, int]], classes: int) -> tuple[NDArray[np.f
     bias = torch.nn.Parameter(torch.zeros(classes))
     torch.nn.init.zeros_(table.weight)
     optimiser = torch.optim.Adam([*table.parameters(), bias], lr=0.2)
-    ids = [torch.from_numpy(trigram_ids(text)) for text, _ in samples]
-    labels = torch.tensor([label for _, label in samples])
+    known = [(words, label) for text, label in samples if (words := words_of(text))]
+    ids = [torch.from_numpy(np.concatenate([trigram_ids(word) for word in words])) for words, _ in known]
+    labels = torch.tensor([label for _, label in known])
     generator = torch.Generator().manual_seed(0)
     for epoch in range(_EPOCHS):
         for group in optimiser.param_groups:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from routers.features import FEATURES, text_features
+from routers import reading
+from routers.features import FEATURES
 from routers.training.base import BaseError
-from routers.training.network import DROPOUT
 from routers.transformer import Shape, sequence
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)."""
 HIDDEN: Final = 256
+DROPOUT: Final = 0.3
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _OF_BERT: Final = {
     "query": "attention.self.query",
@@ -64,8 +65,8 @@ class Batch:
 
 def read(tokenizer: Tokenizer, text: RequestText, limit: int) -> Read:
     """Tokenise one text to at most `limit` tokens."""
-    tokens = tokenizer(text)
-    return Read(sequence(tokens, limit), text_features(text, tokens))
+    tokens, features = reading.read(tokenizer, text)
+    return Read(sequence(tokens, limit), features)
 
 
 def collate(rows: Sequence[Read]) -> Batch:

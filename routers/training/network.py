@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from routers.encoder import NGRAM_BITS, WINDOWS, ngram_ids, window_spans
-from routers.features import FEATURES, text_features
+from routers.encoder import EVIDENCE_WIDTH, NGRAM_BITS, PAIR_WIDTH, WINDOWS, ngram_ids, window_spans
+from routers.features import FEATURES
+from routers.reading import read
 from routers.tokenizer import SHAPE_BITS, Tokenizer
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
     from routers.signals import RequestText
 
-PAIR_WIDTH: Final = 32
-EVIDENCE_WIDTH: Final = 24
-HIDDEN: Final = 256
-DROPOUT: Final = 0.3
+HIDDEN: Final = 128
+INPUT_DROPOUT: Final = 0.15
+HIDDEN_DROPOUT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Batch:
 
 def prepare(tokenizer: Tokenizer, text: RequestText) -> Prepared:
     """Tokenise once; training reads the result in every epoch."""
-    tokens = tokenizer(text)
+    tokens, features = read(tokenizer, text)
     packed = tokens.packed
     return Prepared(
         ids=packed & ((1 << SHAPE_BITS) - 1),
         spans=window_spans(len(packed), len(tokens.system)),
         ngrams=ngram_ids(packed).astype(np.int32),
-        features=text_features(text, tokens),
+        features=features,
     )
 
 
@@ -92,7 +92,7 @@ class Network(nn.Module):
         self.register_buffer("deviation", torch.from_numpy(np.maximum(features.std(axis=0), 0.02)))
         self.width = len(WINDOWS) * vectors.shape[1] + PAIR_WIDTH + EVIDENCE_WIDTH + len(FEATURES)
         self.hidden = nn.Linear(self.width, HIDDEN)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.input_dropout, self.dropout = nn.Dropout(INPUT_DROPOUT), nn.Dropout(HIDDEN_DROPOUT)
         self.task = nn.Linear(HIDDEN, tasks)
         self.domain = nn.Linear(HIDDEN, domains)
         self.flags = nn.Linear(HIDDEN, 2)
@@ -107,5 +107,5 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(task logits, domain logits, flag logits)."""
-        hidden = self.dropout(torch.relu(self.hidden(self.dropout(self.encode(batch)))))
+        hidden = self.dropout(torch.relu(self.hidden(self.input_dropout(self.encode(batch)))))
         return self.task(hidden), self.domain(hidden), self.flags(hidden)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from routers.ability import Abilities
 from routers.artifact import SHIPPED, load
-from routers.features import text_features
+from routers.reading import read
 from routers.tokenizer import Tokenizer
 from routers.training import sources
 from routers.training.examples import Holdout, of_part
@@ -50,9 +50,8 @@ def inputs_of(artifact: Artifact, examples: Sequence[Example]) -> Floats:
     tokenizer = Tokenizer(artifact.vocabulary)
     rows = []
     for example in tqdm(examples, desc="encode", unit="text", mininterval=2.0):
-        tokens = tokenizer(example.text)
-        features = artifact.features(text_features(example.text, tokens))
-        rows.append(np.concatenate([artifact.encoder(tokens), features]))
+        tokens, features = read(tokenizer, example.text)
+        rows.append(np.concatenate([artifact.encoder(tokens), artifact.features(features)]))
     return np.stack(rows)
 
 

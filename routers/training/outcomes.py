@@ -11,9 +11,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from routers.encoder import WINDOWS
+from routers.encoder import EVIDENCE_WIDTH, PAIR_WIDTH, WINDOWS
 from routers.features import FEATURES
-from routers.training.network import EVIDENCE_WIDTH, PAIR_WIDTH
 
 if TYPE_CHECKING:
     import random
@@ -39,16 +38,17 @@ FORM: Final = (
     "count_question",
     "word_length",
     "count_options",
-    "entropy",
     "count_code_line",
 )
 """The text features that the ability head sees. With all of them, or with a hidden layer, it learns to tell the
 sources apart, which helps on their own rows and hurts on a source left out."""
-LENGTH_PRIOR: Final = 0.8
-"""Logits of difficulty a standard deviation of the logarithm of the question's length, answer options not counted.
+PRIORS: Final = {"log_stem": 0.6, "count_number": 0.3}
+"""Logits of difficulty a standard deviation of a feature: the length of the question without its answer options, and
+how many numbers it holds.
 
-A prior, not fitted: inside each source longer questions are harder, but across sources length mostly tells which
+Priors, not fitted: inside each source longer questions are harder, but across sources length mostly tells which
 source it is. Chosen by leaving sources out."""
+SOURCE_DECAY: Final = 0.01
 _MEANING_SCALE: Final = 8.0
 _OPTION: Final = re.compile(r"\n\(?([A-J])[.):] ?")
 _FIRST_OPTION: Final = re.compile(r"\n\(?A[.):]")
@@ -64,6 +64,8 @@ class Graded:
     """Shape (requests, models); NaN where a model was not graded."""
     weights: Floats
     """Sources count by the square root of their size, so that none dominates."""
+    sources: NDArray[np.intp]
+    """Which source each request is of, as a number."""
 
 
 def graded(examples: Sequence[Example], models: Sequence[str] | None = None) -> Graded:
@@ -78,7 +80,13 @@ def graded(examples: Sequence[Example], models: Sequence[str] | None = None) -> 
             if model in column:
                 matrix[row, column[model]] = grade
     weights = np.array([sizes[e.source] ** -0.5 for e in examples], dtype=np.float32)
-    return Graded(models=names, outcomes=matrix, weights=weights / weights.mean())
+    numbers = {source: number for number, source in enumerate(sizes)}
+    return Graded(
+        models=names,
+        outcomes=matrix,
+        weights=weights / weights.mean(),
+        sources=np.array([numbers[e.source] for e in examples], dtype=np.intp),
+    )
 
 
 def reformatted(prompt: str, rng: random.Random) -> str:
@@ -119,31 +127,40 @@ class Meaning:
 
 
 class AbilityNetwork(nn.Module):
-    """Meaning and form of a request -> demand and difficulty, linearly, and one ability vector a model."""
+    """Meaning and form of a request -> demand and difficulty, linearly, and one ability vector a model.
 
-    def __init__(self, width: int, models: int, meaning: Meaning | None = None) -> None:
+    While it is fitted, each source also has a difficulty of its own, which takes up part of what tells sources apart.
+    """
+
+    def __init__(self, width: int, models: int, meaning: Meaning | None = None, *, sources: int = 1) -> None:
         super().__init__()
         self.columns, self.scales = input_columns(width, meaning or Meaning.of_words(width))
         self.width = width
         self.output = nn.Linear(len(self.columns), DIMENSIONS)
         self.vectors = nn.Parameter(torch.zeros(models, DIMENSIONS))
+        self.sources = nn.Parameter(torch.zeros(sources))
         self.dropout = nn.Dropout(0.3)
         nn.init.normal_(self.vectors, std=0.1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of an acceptable answer, shape (requests, models)."""
+    def forward(self, x: torch.Tensor, source: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits of an acceptable answer, shape (requests, models); `source` numbers the source of each request."""
         seen = x[:, self.columns] * self.scales
         raw = self.output(self.dropout(seen))
-        difficulty = raw[:, -1:] + LENGTH_PRIOR * x[:, _column("log_stem")].unsqueeze(1)
+        difficulty = raw[:, -1:] + sum(
+            prior * x[:, _column(name)].unsqueeze(1) for name, prior in PRIORS.items()
+        )
+        if source is not None:
+            difficulty = difficulty + self.sources[source].unsqueeze(1)
         demand = torch.cat([torch.ones(len(x), 1), raw[:, :-1]], dim=1)
         logits: torch.Tensor = demand @ self.vectors.T - difficulty
         return logits
 
     def layer(self) -> tuple[Floats, Floats]:
-        """Weight and bias of the same map over the whole input vector, the prior folded in."""
+        """Weight and bias of the same map over the whole input vector, the priors folded in."""
         weight = np.zeros((DIMENSIONS, self.width), dtype=np.float32)
         weight[:, self.columns.numpy()] = (self.output.weight * self.scales).detach().numpy()
-        weight[-1, _column("log_stem")] += LENGTH_PRIOR
+        for name, prior in PRIORS.items():
+            weight[-1, _column(name)] += prior
         return weight, self.output.bias.detach().numpy()
 
 
@@ -177,25 +194,26 @@ def fit_abilities(
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = AbilityNetwork(inputs.shape[1], len(data.models), meaning)
+    network = AbilityNetwork(inputs.shape[1], len(data.models), meaning, sources=int(data.sources.max()) + 1)
     optimiser = torch.optim.AdamW(
         [
             {"params": network.output.parameters(), "weight_decay": 3.0},
             {"params": [network.vectors], "weight_decay": 0.002},
+            {"params": [network.sources], "weight_decay": SOURCE_DECAY},
         ],
         lr=2e-3,
     )
     known = torch.from_numpy(~np.isnan(data.outcomes))
     target = torch.from_numpy(np.nan_to_num(data.outcomes))
     weight = torch.from_numpy(data.weights)[:, None] * known / known.sum(dim=1, keepdim=True)
-    x, requests = torch.from_numpy(inputs), len(data.outcomes)
+    x, requests, source = torch.from_numpy(inputs), len(data.outcomes), torch.from_numpy(data.sources)
     steps = epochs * -(-requests // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     network.train()
     for _ in tqdm(range(epochs), desc="abilities", unit="epoch", disable=quiet):
         for batch in torch.split(torch.randperm(requests, generator=generator), BATCH):
             copy = torch.randint(copies, (len(batch),), generator=generator)
-            logits = network(x[copy * requests + batch])
+            logits = network(x[copy * requests + batch], source[batch])
             loss = nn.functional.binary_cross_entropy_with_logits(
                 logits, target[batch], weight=weight[batch], reduction="sum"
             ) / len(batch)

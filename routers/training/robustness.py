@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from routers.classifier import RequestClassifier
 from routers.signals import RequestText
-from routers.training.perturb import typo
+from routers.training.perturb import missing_letter, typo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +55,21 @@ def _thanks(text: str, rng: random.Random) -> str:
     return text + rng.choice((" Thanks!", " Thank you.", "\n\nThank you in advance!"))
 
 
+def _new_frame(text: str, rng: random.Random) -> str:
+    """Words around the request that are neither trained on nor taken off before reading."""
+    before, after = rng.choice(
+        (
+            ("I was wondering: ", ""),
+            ("One more thing. ", ""),
+            ("My colleague asks: ", ""),
+            ("", " I appreciate it."),
+            ("", "\nBest regards, Sam"),
+            ("", " Take your time."),
+        )
+    )
+    return before + text + after
+
+
 def _options(text: str, rng: random.Random) -> str:
     """The answer options in another order."""
     found = _OPTIONS.findall(text)
@@ -73,6 +88,8 @@ EDITS: Final[dict[str, Callable[[str, random.Random], str]]] = {
     "typo": typo,
     "preface": _preface,
     "thanks": _thanks,
+    "new frame": _new_frame,
+    "missing letter": missing_letter,
     "option order": _options,
     "white space": _spacing,
 }

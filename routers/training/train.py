@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from routers.training.network import Prepared
     from routers.training.outcomes import AbilityNetwork, Graded
 
-EPOCHS: Final = 5
+EPOCHS: Final = 6
 COPIES: Final = 4
 """Formats in which each graded request is shown."""
 
@@ -57,12 +57,13 @@ def train_labels(
     corpus: Corpus, tokenizer: Tokenizer, vectors: NDArray[np.float32], *, epochs: int = EPOCHS
 ) -> Network:
     """The encoder and label heads, fitted on the training part."""
-    examples = perturbed(of_part(corpus.labelled, "train"), seed=SEED)
+    examples = of_part(corpus.labelled, "train")
     rows = prepare_all(tokenizer, [e.text for e in examples])
+    edited = prepare_all(tokenizer, [e.text for e in perturbed(examples, seed=SEED)])
     features = np.stack([row.features for row in rows])
     torch.manual_seed(SEED)
     network = Network(vectors, features, len(TASKS), len(DOMAINS))
-    fit_labels(network, rows, targets_of(examples, TASKS, DOMAINS), epochs=epochs, seed=SEED)
+    fit_labels(network, rows, edited, targets_of(examples, TASKS, DOMAINS), epochs=epochs, seed=SEED)
     return network
 
 
@@ -90,10 +91,10 @@ def train_abilities(
 
 def static_tensors(network: Network) -> dict[str, NDArray[Any]]:
     """The tensors of the static encoder."""
+    ngrams = np.hstack([_array(network.pairs.weight), _array(network.evidence.weight)])
     return {
         **table_tensors("words", QuantisedRows.of(_array(network.words.weight))),
-        **table_tensors("pairs", QuantisedRows.of(_array(network.pairs.weight))),
-        **table_tensors("evidence", QuantisedColumns.of(_array(network.evidence.weight))),
+        **table_tensors("ngrams", QuantisedColumns.of(ngrams)),
     }
 
 

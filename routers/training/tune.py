@@ -24,7 +24,7 @@ from routers.training.card import write_card
 from routers.training.corpus import SEED, read_corpus
 from routers.training.evaluate import evaluate, write_report
 from routers.training.examples import of_part
-from routers.training.labelling import loss_of, rate, targets_of
+from routers.training.labelling import EDITED_SHARE, loss_of, rate, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.minilm import MiniLM, collate, read, read_minilm
 from routers.training.outcomes import Meaning, fit_abilities, graded
@@ -150,7 +150,7 @@ def train_labels(
     examples: Sequence[Example], tokenizer: Tokenizer, bert: torch.nn.Module, *, frozen: bool
 ) -> MiniLM:
     """Encoder and heads, fitted on samples of the training part; the heads alone when `frozen`."""
-    drawn = perturbed(sample(examples, SAMPLED, seed=SEED), seed=SEED)
+    drawn = perturbed(sample(examples, SAMPLED, seed=SEED), seed=SEED, share=EDITED_SHARE)
     rows = [read(tokenizer, e.text, LIMIT) for e in tqdm(drawn, desc="tokenise", unit="text")]
     torch.manual_seed(SEED)
     network = MiniLM(bert, np.stack([row.features for row in rows]), len(TASKS), len(DOMAINS))

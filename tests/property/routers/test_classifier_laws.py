@@ -11,7 +11,15 @@ from hypothesis.extra import numpy as hnp
 from routers.ability import Abilities, sigmoid, success_logits
 from routers.calibration import Platt, expected_calibration_error, fit_platt, fit_temperature
 from routers.classifier import RequestClassifier
-from routers.encoder import NGRAM_BITS, WINDOWS, QuantisedColumns, QuantisedRows, ngram_ids, window_weights
+from routers.encoder import (
+    NGRAM_BITS,
+    WINDOWS,
+    QuantisedColumns,
+    QuantisedRows,
+    column_maxima,
+    ngram_ids,
+    window_weights,
+)
 from routers.language import TRIGRAM_BITS, trigram_ids
 from routers.signals import RequestText
 from routers.tokenizer import CONTINUATION, SHAPE_BITS, Tokenizer, fold
@@ -80,6 +88,12 @@ def test_the_maximum_of_quantised_columns_is_the_quantised_maximum(table) -> Non
     assert np.all(error <= quantised.scales * 0.5001 + 1e-6)
 
 
+@given(hnp.arrays(np.int8, st.tuples(st.integers(1, 90), st.integers(1, 5))))
+def test_maxima_by_halving_are_the_maxima(rows) -> None:
+    """However many rows there are, none is left out."""
+    assert np.array_equal(column_maxima(rows), rows.max(axis=0))
+
+
 @given(st.integers(0, 700), st.integers(0, 160))
 def test_every_window_averages(length, system) -> None:
     """The weights of a window sum to 1, or to 0 where it is empty."""
@@ -131,6 +145,14 @@ def test_words_split_greedily_and_keep_their_shape() -> None:
     assert packed[0] != Tokenizer(VOCABULARY)(RequestText(user="reviews")).packed[0]
 
 
+@pytest.mark.parametrize("typed", ["reveiw", "plto", "revview", "thhe"])
+def test_known_words_are_recognised_with_exchanged_or_doubled_letters(typed) -> None:
+    """Only words of five letters and more, and only inside them: shorter ones are too easily others."""
+    vocabulary = (*VOCABULARY, "review")
+    pieces = [vocabulary[p & 0xFFFF] for p in Tokenizer(vocabulary)(RequestText(user=typed)).packed]
+    assert (pieces == ["review"]) == (len(typed) >= 5)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.text(max_size=500), st.text(max_size=200))
 def test_every_text_is_classified_within_range(classifier, user, system) -> None:
@@ -155,6 +177,20 @@ def test_placing_recovers_an_ability_from_many_graded_requests(seed) -> None:
     placed = known.place(embeddings, outcomes)
     predicted = sigmoid(embeddings[:, :-1] @ placed - embeddings[:, -1])
     assert np.abs(predicted - outcomes).max() < 0.05
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.text(max_size=200))
+def test_success_asked_for_one_by_one_is_that_of_the_whole(classifier, user) -> None:
+    """Each predicted probability is the calibrated logit of `success_logits` for its ability vector."""
+    text = RequestText(user=user)
+    predicted = classifier.classify(text).success
+    vectors = classifier.ability_vectors
+    logits = success_logits(np.stack(list(vectors.values())), classifier.embed(text))
+    assert tuple(predicted) == tuple(vectors)
+    assert list(predicted.values()) == pytest.approx(
+        classifier.success_calibration.many(logits).tolist(), abs=1e-4
+    )
 
 
 def test_placing_without_evidence_gives_the_average_model() -> None:

@@ -36,12 +36,12 @@ class LengthClassifier:
 class EncodingClassifier(LengthClassifier):
     """One that shows its vector, and another one by the older name."""
 
-    def encode(self, text: RequestText) -> np.ndarray:
+    def inputs(self, text: RequestText) -> np.ndarray:
         """Length and a constant."""
         return np.array([len(text.user), 1.0], dtype=np.float32)
 
     def embed(self, text: RequestText) -> np.ndarray:
-        """What must not be used when there is `encode`."""
+        """What must not be used when there is `inputs`."""
         return np.zeros(3, dtype=np.float32)
 
 
@@ -66,7 +66,7 @@ def test_difficulty_and_expected_gain_come_from_the_signals() -> None:
 
 
 def test_the_vector_that_the_heads_read_is_preferred() -> None:
-    """`encode` wins over `embed`; a classifier with neither cannot be adapted."""
+    """`inputs` wins over `embed`; a classifier with neither cannot be adapted."""
     assert vectors_of(EncodingClassifier(), ["xx", "xxx"]).tolist() == [[2.0, 1.0], [3.0, 1.0]]
     with pytest.raises(BenchmarkError, match="shows no vector"):
         vectors_of(LengthClassifier(), ["xx"])

@@ -14,6 +14,7 @@ import torch
 
 from routers.artifact import load
 from routers.calibration import Platt
+from routers.encoder import EVIDENCE_WIDTH, PAIR_WIDTH
 from routers.features import FEATURES
 from routers.labels import DOMAINS, TASKS
 from routers.signals import RequestText
@@ -25,7 +26,7 @@ from routers.training.examples import PARTS, Example, Holdout, normalise, part_o
 from routers.training.instructions import InstructionWriter, Payload, detokenise
 from routers.training.labelling import fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
-from routers.training.network import EVIDENCE_WIDTH, PAIR_WIDTH, Network, prepare
+from routers.training.network import Network, prepare
 from routers.training.outcomes import AbilityNetwork, fit_abilities, graded, reformatted
 from routers.training.train import export, static_tensors
 
@@ -68,7 +69,7 @@ def toy_network(rows: list[Example], tokenizer: Tokenizer) -> tuple[Network, lis
     torch.manual_seed(0)
     vectors = np.random.default_rng(0).normal(size=(len(WORDS), 8)).astype(np.float32)
     network = Network(vectors, np.stack([p.features for p in prepared]), len(TASKS), len(DOMAINS))
-    fit_labels(network, prepared, targets_of(rows, TASKS, DOMAINS), epochs=3, seed=0)
+    fit_labels(network, prepared, prepared, targets_of(rows, TASKS, DOMAINS), epochs=3, seed=0)
     return network, prepared
 
 
@@ -220,7 +221,7 @@ def test_abilities_order_models_by_what_they_answer() -> None:
     ]
     data = graded(examples)
     width = 6 * 4 + PAIR_WIDTH + EVIDENCE_WIDTH + len(FEATURES)
-    network = fit_abilities(rng.normal(size=(60, width)).astype(np.float32), data, epochs=40, quiet=True)
+    network = fit_abilities(rng.normal(size=(60, width)).astype(np.float32), data, epochs=300, quiet=True)
     vectors = dict(zip(data.models, network.vectors.detach().numpy(), strict=True))
     assert vectors["good"][0] > vectors["poor"][0]
     assert Platt()(0.0) == 0.5
