@@ -134,7 +134,7 @@ def test_tasks_of_one_s_own_traffic_are_learnt(classifier) -> None:
     found = learn(classifier, SHIPPED, rows, {})
     task = next(comparison for comparison in found.comparisons if comparison.head == "task")
     assert task.better
-    assert task.new["accuracy"] > 0.95 > task.old["accuracy"]
+    assert task.new["accuracy"] > 0.9 > task.old["accuracy"]
     assert "success" not in found.better
     assert not np.array_equal(found.tensors["task.weight"], classifier._artifact.labels.task.weight)
 
