@@ -99,11 +99,9 @@ def _norms(rows: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _tables(encoder: Encoder) -> Interval:
-    """Bounds of a mean of pair rows and a maximum of evidence rows."""
-    pairs = encoder.pairs.rows * encoder.pairs.scales[:, None]
-    evidence = encoder.evidence.rows * encoder.evidence.scales
-    low = np.concatenate([pairs.min(axis=0), evidence.min(axis=0)])
-    return low, np.concatenate([pairs.max(axis=0), evidence.max(axis=0)])
+    """Bounds of a mean and of a maximum of n-gram rows."""
+    rows, scales = encoder.ngrams.rows, encoder.ngrams.scales
+    return rows.min(axis=0) * scales, rows.max(axis=0) * scales
 
 
 def _through(layer: Dense, inputs: Interval) -> Interval:

@@ -80,19 +80,8 @@ FEATURES: Final = (
 )
 """Names of the entries of the vector, in order."""
 
-<<<<<<< HEAD
 HEAD, TAIL = 2600, 1400
 """Characters that are kept of a long user text."""
-_GROUP_OF_BYTE: Final = np.array(
-    [[byte in group for group in _BYTE_GROUPS.values()] for byte in range(256)], dtype=np.float32
-)
-_FLOORS: Final = tuple(FLOORS[name] for name in IDENTIFIERS)
-_DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
-# A histogram of at most so many bytes: four a character of what is kept.
-_LOG2: Final = np.log2(np.maximum(np.arange(4 * (HEAD + TAIL + 2)), 1))
-_COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in ("newline", "question", "digit", "tex", "non_ascii")]
-=======
-_HEAD, _TAIL = 2600, 1400
 _GROUP_OF_BYTE: Final = bytes(
     next((number for number, group in enumerate(_BYTE_GROUPS.values()) if byte in group), len(_BYTE_GROUPS))
     for byte in range(256)
@@ -100,7 +89,6 @@ _GROUP_OF_BYTE: Final = bytes(
 _FLOORS: Final = tuple(FLOORS[name] for name in IDENTIFIERS)
 _DIGITS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 _COUNTED: Final = [list(_BYTE_GROUPS).index(n) for n in _COUNTED_GROUPS]
->>>>>>> ed98b39 (Classify from a narrower network, without courtesies and misspellings; weigh difficulty within sources)
 
 
 def text_features(text: RequestText, tokens: Tokens) -> NDArray[np.float32]:
