@@ -12,7 +12,7 @@ from gateway.pacing.keeper import Keeper
 from gateway.pacing.pacer import Prices
 from gateway.pacing.price import CEILING
 from gateway.record import row
-from gateway.records.pacing import PacingStore
+from gateway.records.pacing import PacingStore, Shared
 from gateway.types import Outcome
 from policies.model import Limits
 from tests.unit.gateway.build import call
@@ -128,3 +128,16 @@ async def test_a_database_that_fails_is_said_once_and_nothing_is_forgotten(tmp_p
             await connection.exec_driver_sql("alter table elsewhere rename to pacing")
         await process.at(1)
         assert (await PacingStore(store.engine).add(0, 0.0, 0)).requests == 7
+
+
+async def test_of_two_steps_from_the_same_state_one_counts(tmp_path):
+    """What was taken is consumed once, and the price is that of the first; later requests are kept for the next."""
+    async with database(tmp_path) as store:
+        pacing = PacingStore(store.engine)
+        before = await pacing.add(10, 1.0, 0)
+        await pacing.add(5, 0.5, 0)
+        after = Shared(0, 0.0, 0, MORNING, {}, 2.0, 0.0)
+        assert await pacing.step(before, after)
+        assert not await pacing.step(before, Shared(0, 0.0, 0, MORNING + 1, {}, 9.0, 0.0))
+        shared = await pacing.read()
+        assert (shared.requests, shared.usd, shared.shadow_usd) == (5, 0.5, 2.0)
