@@ -46,6 +46,7 @@ AFFIX_BITS: Final = 12
 SUBWORDS: Final = 12
 """Width of the learned vectors of affixes."""
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+|[^\w\s]|_")
+_DATED: Final = 0.4
 _CHUNK: Final = 2_000
 """Words that are read at once: bounds the memory that a long text takes."""
 _MEMO_SIZE: Final = 30_000
@@ -221,13 +222,33 @@ def convolved(layer: Dense, x: Floats) -> Floats:
 
 def decode(places: NDArray[np.int64], probabilities: Floats, begins: Floats) -> Iterator[Span]:
     """Runs of parts with the same most likely label; a run of names breaks at a word that begins another."""
-    best = probabilities.argmax(axis=1)
+    best = whole_dates(places, probabilities)
     apart = (best[1:] == LABELS.index("name")) & (begins[1:] >= 0) & (places[1:, 0] > places[:-1, 1])
     breaks = np.flatnonzero((best[1:] != best[:-1]) | apart) + 1
     for first, end in itertools.pairwise([0, *breaks.tolist(), len(best)]):
         if first < end and (label := int(best[first])):
             confidence = float(probabilities[first:end, label].mean())
             yield Span(int(places[first, 0]), int(places[end - 1, 1]), LABELS[label], confidence)
+
+
+def whole_dates(places: NDArray[np.int64], probabilities: Floats) -> NDArray[np.intp]:
+    """The most likely labels, shape (parts,), a date that begins as one of birth being one to its end.
+
+    Its last parts lie too far from the words that tell a birth for the network to see them.
+    """
+    best = probabilities.argmax(axis=1)
+    birth, date = LABELS.index("birth date"), LABELS.index("date")
+    is_dated = probabilities[:, birth] + probabilities[:, date] >= _DATED
+    end = 0
+    for start in np.flatnonzero(best == birth).tolist():
+        end = max(end, start + 1)
+        while end < len(best):
+            is_mark = places[end, 1] - places[end, 0] == 1 and is_dated[end + 1 : end + 2].any()
+            if not (is_dated[end] or is_mark):
+                break
+            best[end] = birth
+            end += 1
+    return best
 
 
 def load(folder: Path) -> Weights:

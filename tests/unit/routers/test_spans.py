@@ -113,6 +113,17 @@ def test_a_run_breaks_where_a_span_begins_or_the_label_changes() -> None:
     assert list(decode(places[:0], probabilities[:0], begins[:0])) == []
 
 
+def test_a_birth_date_goes_on_to_the_end_of_the_date() -> None:
+    """Parts that look like any date, and a mark between them, belong to the birth that stands before them."""
+    places = np.array([[0, 2], [2, 3], [3, 4], [4, 5], [5, 7], [8, 9], [10, 14]])
+    probabilities = np.full((7, len(LABELS)), 0.01, dtype=np.float32)
+    birth, date, outside = (LABELS.index(label) for label in ("birth date", "date", "outside"))
+    for row, label in enumerate((birth, outside, date, date, date, outside, outside)):
+        probabilities[row, label] = 0.9
+    spans = list(decode(places, probabilities, np.full(7, -1, dtype=np.float32)))
+    assert [(s.start, s.end, s.kind) for s in spans] == [(0, 7, "birth date")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
