@@ -48,7 +48,7 @@ def route(
         raise typer.BadParameter("give either a prompt or --batch FILE")
     loaded = _load(policy, config)
     if batch is not None:
-        for row in _rows(batch):
+        for row in read_rows(batch):
             print(json.dumps(_decide_row(row, model, loaded), ensure_ascii=False))
         return
     text = sys.stdin.read() if prompt == "-" else str(prompt)
@@ -110,7 +110,8 @@ def _costs(live: LivePolicy, signals: Signals, call: Call) -> dict[str, float]:
     return live.prices.expected(signals.tokens, call.max_output_tokens)
 
 
-def _rows(path: Path) -> Iterator[Json]:
+def read_rows(path: Path) -> Iterator[Json]:
+    """Requests of a file in JSON Lines; `BadParameter` names the line that is none."""
     with _open(path) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():

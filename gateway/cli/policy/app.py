@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from gateway.cli.policy.check import check
+from gateway.cli.policy.compare import compare
 from gateway.cli.policy.diff import diff
 from gateway.cli.policy.library import library
 from gateway.cli.policy.publish import publish
@@ -26,5 +27,5 @@ def policy() -> None:
     """The life of a policy's edit: check it, replay it, put it in force, go back."""
 
 
-for command in (library, check, diff, test, replay, publish, versions, show, rollback, status, stop):
+for command in (library, compare, check, diff, test, replay, publish, versions, show, rollback, status, stop):
     policy_app.command()(command)
