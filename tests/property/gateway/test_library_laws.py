@@ -142,17 +142,29 @@ def test_local_only_never_has_an_upstream(some, model) -> None:
     assert all(step.kind != "upstream" for step in decision.plan.recipients)
 
 
+@st.composite
+def turns(draw) -> Facts:
+    """A turn of a session that offers tools: whatever the classifier may say of it, also about these targets."""
+    success = {name: draw(st.floats(0, 1)) for name in _loaded("agentic").policy.targets}
+    return replace(
+        draw(any_facts),
+        model="auto",
+        metadata={},
+        tools=True,
+        json_schema=False,
+        modalities=frozenset({"text"}),
+        max_output_tokens=None,
+        success=success,
+        cost_usd={},
+        unavailable={},
+    )
+
+
 @law
-@given(any_facts, any_facts, st.sampled_from([{}, {"x-agent-role": "explorer"}]))
+@given(turns(), turns(), st.sampled_from([{}, {"x-agent-role": "explorer"}]))
 def test_agentic_keeps_a_session_on_one_target(one, other, role) -> None:
     """Two turns of a session may differ in everything the classifier says, and go to the same target first."""
     headers = {"x-session-id": "s1", **role}
-    first = [
-        decide(
-            _loaded("agentic").compiled,
-            replace(turn, model="auto", headers=headers, metadata={}, tools=True, json_schema=False,
-                    modalities=frozenset({"text"}), unavailable={}, cost_usd={}, max_output_tokens=None),
-        ).plan.first
-        for turn in (one, other)
-    ]  # fmt: skip
+    compiled = _loaded("agentic").compiled
+    first = [decide(compiled, replace(turn, headers=headers)).plan.first for turn in (one, other)]
     assert first[0] == first[1] == ("light" if role else "main")
