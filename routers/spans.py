@@ -236,7 +236,7 @@ def whole_dates(places: NDArray[np.int64], probabilities: Floats) -> NDArray[np.
 
     Its last parts lie too far from the words that tell a birth for the network to see them.
     """
-    best = probabilities.argmax(axis=1)
+    best = np.asarray(probabilities.argmax(axis=1), dtype=np.intp)
     birth, date = LABELS.index("birth date"), LABELS.index("date")
     is_dated = probabilities[:, birth] + probabilities[:, date] >= _DATED
     end = 0
