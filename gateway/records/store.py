@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -141,7 +143,9 @@ def _reason(error: Exception) -> str:
 def _use_wal(connection: DBAPIConnection, _: object) -> None:
     """Several gateway processes write one file: the log lets them, and readers never block them."""
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA busy_timeout=5000")
+    # SQLite does not wait for this one. It fails while another process makes the same file, which sets it for all.
+    with contextlib.suppress(sqlite3.OperationalError):
+        cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()

@@ -15,6 +15,7 @@ def configure(level: str) -> None:
     handler.setFormatter(_Line("%(asctime)s %(levelname)s %(name)s %(message)s"))
     # No line names a thread, a process or a source line, and finding them out is most of what a record costs.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the standard library's documentation advises
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel("WARNING")

@@ -90,6 +90,6 @@ async def test_processes_that_start_together_all_start(tmp_path):
         url = f"sqlite+aiosqlite:///{tmp_path}/{number}.db"
         stores = [SqlRecordStore(url, lambda _: None) for _ in range(8)]
         results = await asyncio.gather(*(store.start() for store in stores), return_exceptions=True)
-        assert results == [None] * 8
         for store in stores:
             await store.close()
+        assert results == [None] * 8
