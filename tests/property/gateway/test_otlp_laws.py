@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -11,6 +13,9 @@ from opentelemetry.trace import SpanKind
 
 from gateway.telemetry.finished import FinishedSpan
 from gateway.telemetry.otlp import encode
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
 
 RESOURCE = Resource({"service.name": "pointsman", "process.pid": 42})
 
@@ -46,6 +51,17 @@ def spans(draw: st.DrawFn) -> FinishedSpan:
 @given(st.lists(spans(), min_size=1, max_size=5))
 def test_the_bytes_decode_to_what_the_sdk_encodes(batch: list[FinishedSpan]) -> None:
     """Every field of every span, the resource and the scope are equal after decoding."""
+    expected = encode_spans([span.readable(RESOURCE) for span in batch])
+    assert ExportTraceServiceRequest.FromString(encode(batch, RESOURCE)) == expected
+
+
+def test_equal_values_of_other_types_keep_their_type() -> None:
+    """1, 1.0 and true are equal, and what was encoded for one must not be remembered for another."""
+    values: list[AttributeValue] = [1, True, 1.0, 0, False, 0.0]
+    batch = [
+        FinishedSpan("s", 1, 1, None, False, SpanKind.INTERNAL, False, 1, 2, {"same": value})
+        for value in values
+    ]
     expected = encode_spans([span.readable(RESOURCE) for span in batch])
     assert ExportTraceServiceRequest.FromString(encode(batch, RESOURCE)) == expected
 
