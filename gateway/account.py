@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from gateway.attempt import cost_usd
 from gateway.types import Usage
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ def settled(outcome: Outcome, kept: list[Delta], climbed: Climbed, live: LivePol
     """
     usage = next((delta.usage for delta in reversed(kept) if delta.usage), None) or _estimate(outcome, kept)
     attempt = climbed.attempts[-1]
-    compute_ms = climbed.answer.compute_ms
-    if compute_ms is None:  # a stream is over before its compute time could be said: count all of its time
-        compute_ms = (time.time_ns() - attempt.started_ns) / 1e6 - (climbed.answer.queue_ms or 0.0)
-    cost = live.prices.cost(outcome.target, usage, max(0.0, compute_ms))
+    cost = cost_usd(climbed.answer, attempt, usage, live.prices)
     last = replace(
         attempt,
         status="ok" if outcome.status == "ok" else "cancelled" if outcome.status == "cancelled" else "failed",

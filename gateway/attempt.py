@@ -16,7 +16,7 @@ from gateway.types import Attempt, Usage
 from gateway.verify.confidence import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import msgspec
 
@@ -162,17 +162,46 @@ def unstreamed(call: Call, fields: Mapping[str, msgspec.Raw] | None = None) -> C
     return replace(call, fields=kept, stream=False, include_usage=False)
 
 
-def settled(opened: Opened, deltas: list[Delta], prices: Prices) -> Attempt:
+async def read_through(
+    opened: Opened, route: Route, fault: Callable[[list[Delta]], AttemptError | None] = lambda _: None
+) -> list[Delta] | Failed:
+    """Every delta of an answer that the gateway reads for itself; its attempt is then the last of the history.
+
+    `fault` says what is wrong with an answer that came to its end.
+    """
+    deltas: list[Delta] = list(opened.first)
+    error: AttemptError | None = None
+    try:
+        async for batch in opened.answer.deltas:
+            deltas += batch
+        error = fault(deltas)
+    except AttemptError as broken:
+        error = broken
+    finally:
+        await close(opened.answer)
+        attempt = _settled(opened, deltas, route.prices)
+        if error is not None:
+            attempt = replace(attempt, status="failed", error=f"{error.code}: {error.message}")
+        route.history.append(attempt)
+        opened.span.end(attempt)
+    return deltas if error is None else Failed(attempt, error)
+
+
+def cost_usd(answer: Answer, attempt: Attempt, usage: Usage, prices: Prices) -> float | None:
+    """USD of an attempt that ends now; None where the price is not known."""
+    compute_ms = answer.compute_ms
+    if compute_ms is None:  # a stream is over before its compute time could be said: count all of its time
+        compute_ms = (time.time_ns() - attempt.started_ns) / 1e6 - (answer.queue_ms or 0.0)
+    return prices.cost(attempt.target, usage, max(0.0, compute_ms))
+
+
+def _settled(opened: Opened, deltas: list[Delta], prices: Prices) -> Attempt:
     """The attempt of an answer that was read, with its tokens and USD, as far as it got."""
     usage = next((delta.usage for delta in reversed(deltas) if delta.usage), None)
     if usage is None:
         usage = Usage(0, sum(len(delta.text) for delta in deltas) // 4, estimated=True)
-    ended_ns = time.time_ns()
-    compute_ms = opened.answer.compute_ms
-    if compute_ms is None:
-        compute_ms = (ended_ns - opened.attempt.started_ns) / 1e6 - (opened.answer.queue_ms or 0.0)
-    cost = prices.cost(opened.step.target, usage, max(0.0, compute_ms))
-    return replace(opened.attempt, ended_ns=ended_ns, usage=usage, cost_usd=cost)
+    cost = cost_usd(opened.answer, opened.attempt, usage, prices)
+    return replace(opened.attempt, ended_ns=time.time_ns(), usage=usage, cost_usd=cost)
 
 
 def _worth_retrying(error: BaseException) -> bool:

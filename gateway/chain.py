@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.attempt import Failed, Opened, close, settled, unstreamed
-from gateway.errors import AttemptError, BadCompletion
+from gateway.attempt import Failed, read_through, unstreamed
+from gateway.errors import BadCompletion
 from gateway.execute.streams import finish_reason
 
 if TYPE_CHECKING:
-    from gateway.attempt import Attempts, Route
+    from gateway.attempt import Attempts, Opened, Route
     from gateway.types import Call, Delta
 
 _SLOT = re.compile(r"\{(request|answer)\}")
@@ -34,10 +35,10 @@ async def run_chain(attempts: Attempts, route: Route) -> Opened | Failed:
         opened = await attempts.make(route, stage.step, asked)
         if isinstance(opened, Failed):
             return opened
-        read = await _read_through(opened, route)
+        read = await read_through(opened, route, functools.partial(_no_whole_text, stage.step.target))
         if isinstance(read, Failed):
             return read
-        said = read
+        said = "".join(delta.text for delta in read)
     return await attempts.make(route, last.step, stage_call(route.call, last.instruction, said, final=True))
 
 
@@ -72,26 +73,9 @@ def _with_last_turn(raw: msgspec.Raw, told: str) -> list[dict[str, Any]]:
     return messages
 
 
-async def _read_through(opened: Opened, route: Route) -> str | Failed:
-    """What a stage said, whole; a stage that said nothing or was cut off has failed."""
-    deltas: list[Delta] = list(opened.first)
-    error: AttemptError | None = None
-    try:
-        async for batch in opened.answer.deltas:
-            deltas += batch
-        ended = finish_reason(deltas)
-        said = "".join(delta.text for delta in deltas)
-        if ended != "stop" or not said.strip():
-            error = BadCompletion(
-                f"`{opened.step.target}` gave no whole text for the next stage (finish reason `{ended}`)."
-            )
-    except AttemptError as broken:
-        error = broken
-    finally:
-        await close(opened.answer)
-        attempt = settled(opened, deltas, route.prices)
-        if error is not None:
-            attempt = replace(attempt, status="failed", error=f"{error.code}: {error.message}")
-        route.history.append(attempt)
-        opened.span.end(attempt)
-    return said if error is None else Failed(attempt, error)
+def _no_whole_text(target: str, deltas: list[Delta]) -> BadCompletion | None:
+    """What is wrong with an answer that the next stage cannot build on: it said nothing, or was cut off."""
+    ended = finish_reason(deltas)
+    if ended == "stop" and any(delta.text.strip() for delta in deltas):
+        return None
+    return BadCompletion(f"`{target}` gave no whole text for the next stage (finish reason `{ended}`).")

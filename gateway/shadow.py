@@ -8,10 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from gateway.attempt import Attempts, Failed, Route, close, settled, unstreamed
-from gateway.errors import AttemptError
+from gateway.attempt import Attempts, Failed, Route, read_through, unstreamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.execute.catalogue import Endpoint
     from gateway.telemetry.cost import Prices
     from gateway.telemetry.spans import Trace
-    from gateway.types import Attempt, Call, Delta
+    from gateway.types import Attempt, Call
     from policies.decision import Decision, Shadow
 
 log = logging.getLogger("pointsman.shadow")
@@ -88,26 +86,13 @@ class Shadows:
         route = Route(
             call, answered.decision, answered.endpoints, answered.prices, {}, answered.trace.beside(), []
         )
-        opened = await self._attempts.make(route, step, call)
         try:
-            if isinstance(opened, Failed):
-                return opened.attempt, None
-            deltas: list[Delta] = list(opened.first)
-            error: AttemptError | None = None
-            try:
-                async for batch in opened.answer.deltas:
-                    deltas += batch
-            except AttemptError as broken:
-                error = broken
-            finally:
-                await close(opened.answer)
-            attempt = settled(opened, deltas, answered.prices)
-            if error is not None:
-                attempt = replace(attempt, status="failed", error=f"{error.code}: {error.message}")
-            opened.span.end(attempt)
-            return attempt, None if error else "".join(delta.text for delta in deltas)
+            opened = await self._attempts.make(route, step, call)
+            read = opened if isinstance(opened, Failed) else await read_through(opened, route)
         finally:
             route.trace.flush()
+        said = None if isinstance(read, Failed) else "".join(delta.text for delta in read)
+        return route.history[-1], said
 
 
 def _row(answered: Answered, shadow: Shadow, attempt: Attempt, said: str | None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Eligibility:
 
     def _incapable(self, target: Target) -> str | None:
         for capability in self.needs:
-            if not _supports(target, capability):
+            if not supports(target, capability):
                 return f"does not support {_CAPABILITY_WORDS.get(capability, capability)}"
         if target.context_tokens is not None:
             needed = self.facts.tokens + (self.facts.max_output_tokens or 0)
@@ -92,7 +92,8 @@ def _needs(facts: Facts, *, offers: bool) -> Iterable[str]:
                 yield _CAPABILITY_OF_MODALITY.get(modality, modality)
 
 
-def _supports(target: Target, capability: str) -> bool:
+def supports(target: Target, capability: str) -> bool:
+    """Whether a target can do it: what it says, else everything for an upstream and nothing for the rest."""
     if target.supports is None:
         return target.kind == "upstream"
     return capability in target.supports

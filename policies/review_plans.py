@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policies.eligibility import supports
 from policies.findings import quote
 from policies.reason.budget import Budget, TooEntangledError
 from policies.reason.formula import ALWAYS, All, Literal, flag, formula, negation
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from policies.document import Loc
     from policies.knowledge import CostOf
-    from policies.model import PlanSpec, Policy, Target
+    from policies.model import PlanSpec, Policy
     from policies.reason.formula import Formula
     from policies.reason.solve import Domain
 
@@ -106,7 +107,7 @@ class _Plan:
     def capabilities(self) -> Iterator[Problem]:
         """What every request of the rule needs and no target of the plan can do."""
         for capability, fact in _FACT_OF_CAPABILITY.items():
-            able = any(_supports(self.policy.targets[name], capability) for name in self.names)
+            able = any(supports(self.policy.targets[name], capability) for name in self.names)
             if self.names and not able and self._implies(fact):
                 words = _WORDS[capability]
                 why = (
@@ -170,10 +171,6 @@ class _Plan:
             bound for literal in _conjoined(self.matches) if (bound := _lower(literal, fact)) is not None
         ]
         return max(bounds, default=0.0)
-
-
-def _supports(target: Target, capability: str) -> bool:
-    return target.kind == "upstream" if target.supports is None else capability in target.supports
 
 
 def _conjoined(part: Formula) -> Iterator[Literal]:
