@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ _DIGIT_STEPS: Final = (1, 2, 3, 4, 6, 9, 12)
 
 _WORDS: Final = re.compile(r"\w+|[^\w\s]")
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+|_")
+_INNER: Final = "##"
+"""Begins a piece that does not begin a word."""
 _LONGEST_WORD: Final = 40
 _LONGEST_CHUNK: Final = 24
 _MEMO_SIZE: Final = 30_000
@@ -64,20 +66,23 @@ class Tokens:
         return np.concatenate([self.system, self.user])
 
 
-class _Memo(dict[str, bytes]):
-    """Packed tokens by what they were split from, as the bytes of an int32 array; split when first met."""
+_Split = TypeVar("_Split")
 
-    def __init__(self, split: Callable[[str], bytes], worth_keeping: Callable[[str], bool]) -> None:
+
+class _Memo(dict[str, _Split]):
+    """What texts were split into; they are split when first met."""
+
+    def __init__(self, split: Callable[[str], _Split], worth_keeping: Callable[[str], bool]) -> None:
         super().__init__()
         self._split, self._worth_keeping = split, worth_keeping
 
-    def __missing__(self, text: str) -> bytes:
-        tokens = self._split(text)
+    def __missing__(self, text: str) -> _Split:
+        found = self._split(text)
         if self._worth_keeping(text):
             if len(self) >= _MEMO_SIZE:
                 self.clear()
-            self[text] = tokens
-        return tokens
+            self[text] = found
+        return found
 
 
 class Tokenizer:
@@ -89,11 +94,14 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._ids = {piece: index for index, piece in enumerate(vocabulary)}
-        bare = [piece.removeprefix("##") for piece in vocabulary]
+        bare = [piece.removeprefix(_INNER) for piece in vocabulary]
         self._longest = max(map(len, bare), default=1)
         self._longest_number = max((len(piece) for piece in bare if piece.isdigit()), default=1)
-        self._words = _Memo(self._split_word, _is_word_worth_keeping)
-        self._chunks = _Memo(self._split_chunk, _is_chunk_worth_keeping)
+        # Packed tokens, as the bytes of an int32 array.
+        self._words: _Memo[bytes] = _Memo(self._split_word, _is_word_worth_keeping)
+        self._chunks: _Memo[bytes] = _Memo(self._split_chunk, _is_chunk_worth_keeping)
+        # Long numbers are all different, their beginnings are few.
+        self._number_pieces: _Memo[tuple[int, int]] = _Memo(self._longest_match, str.isascii)
         self._systems: dict[str, tuple[NDArray[np.int32], int]] = {}
 
     def __call__(self, text: RequestText) -> Tokens:
@@ -166,19 +174,26 @@ class Tokenizer:
 
     def _longest_matches(self, word: str, shape: int) -> Iterator[int]:
         """Greedy longest-match-first, as in BERT, but an unknown rest is skipped, not the whole word."""
-        start = 0
-        longest = self._longest_number if word.isdigit() else self._longest
+        if word.isdigit():
+            longest, match = self._longest_number, self._number_pieces.__getitem__
+        else:
+            longest, match = self._longest, self._longest_match
+        start, prefix = 0, ""
         while start < len(word):
-            prefix = "##" if start else ""
-            for end in range(min(len(word), start + longest), start, -1):
-                index = self._ids.get(prefix + word[start:end])
-                if index is not None:
-                    yield index | shape << SHAPE_BITS
-                    break
-            else:
-                yield UNKNOWN | shape << SHAPE_BITS
+            index, length = match(prefix + word[start : start + longest])
+            yield index | shape << SHAPE_BITS
+            if index == UNKNOWN:
                 return
-            start, shape = end, CONTINUATION
+            start, shape, prefix = start + length, CONTINUATION, _INNER
+
+    def _longest_match(self, text: str) -> tuple[int, int]:
+        """Id of the longest piece that the text begins with, and its characters; `UNKNOWN` and 0 if there is none."""
+        before = len(_INNER) if text.startswith(_INNER) else 0
+        for end in range(len(text), before, -1):
+            index = self._ids.get(text[:end])
+            if index is not None:
+                return index, end - before
+        return UNKNOWN, 0
 
 
 def cut(text: str, head: int, tail: int) -> str:
