@@ -89,6 +89,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> Response:
+        services.recorder.flush()
         return Response(services.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.records.facts import exact_model, success
 from policies.replay import special_route
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
     from routers.signals import Signals
 
 log = logging.getLogger("pointsman.request")
+_TOGETHER: Final = 16
+_LATEST_S: Final = 0.05
 
 
 class Recorder:
-    """Counts every outcome and keeps its row."""
+    """Counts every outcome, writes its log line and keeps its row: a moment later, some together.
+
+    One after the other they cost half of what each costs between two requests, when the processor's caches hold
+    none of this code. A killed process loses what finished in its last 50 ms.
+    """
 
     def __init__(
         self,
@@ -37,15 +44,32 @@ class Recorder:
         self._store = store
         self._feedback = feedback
         self._note = note
+        self._finished: list[tuple[Outcome, str]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def record(self, outcome: Outcome, classifier_version: str) -> None:
-        """Count and keep one finished request; neither waits nor raises."""
-        self._metrics.observe(outcome)
+        """Count and keep one finished request soon; neither waits nor raises. Within a running event loop."""
         self._feedback.observe(outcome.attempts)
         self._note(outcome)
-        self._store.add(row(outcome, classifier_version))
+        self._finished.append((outcome, classifier_version))
+        if len(self._finished) >= _TOGETHER:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LATEST_S, self.flush)
+
+    def flush(self) -> None:
+        """Count what has finished, hand over its rows and write its log lines."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        finished, self._finished = self._finished, []
+        for outcome, _ in finished:
+            self._metrics.observe(outcome)
+        for outcome, classifier_version in finished:
+            self._store.add(row(outcome, classifier_version))
         if log.isEnabledFor(logging.INFO):
-            log.info(line(outcome))
+            for outcome, _ in finished:
+                log.info(line(outcome))
 
     def reject(self, error: GatewayError, request_id: str) -> None:
         """Count a request that was turned away before it became a call; it leaves no record."""

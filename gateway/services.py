@@ -92,6 +92,7 @@ class Services:
         finally:
             self.health.draining = True
             await self.shadows.close()
+            self.recorder.flush()
             for executor in self.executors:
                 await executor.close()
             if self.cache is not None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from sqlalchemy import inspect
 
 from gateway.decide import decide
-from gateway.record import line, row
+from gateway.feedback import Feedback
+from gateway.record import Recorder, line, row
 from gateway.records.models import RecordRow
+from gateway.records.store import Row
+from gateway.telemetry.metrics import Metrics
 from gateway.types import Attempt, Caller, Outcome, Usage
 from tests.unit.gateway.build import SIGNALS, call, live
+
+if TYPE_CHECKING:
+    import pytest
 
 POLICY = live()
 FULL = Outcome(
@@ -75,3 +84,44 @@ def test_a_log_line_is_one_line_without_text():
     assert said.startswith("ok status=200 target=mid rule=default cache=miss tokens=3+5 cost_usd=0.5000000")
     assert "request=req_1" in said and "secret" not in said
     assert "cost_usd" not in line(BARE) and "error=model_not_found" in line(BARE)
+
+
+class Kept(list[Row]):
+    """A store that keeps rows in memory."""
+
+    def add(self, row: Row) -> None:
+        self.append(row)
+
+
+async def test_finished_requests_are_kept_soon_and_in_order():
+    """A quiet gateway does not wait for company: 0.3 s is ample."""
+    kept, recorder = recording()
+    recorder.record(FULL, "v1")
+    recorder.record(BARE, "v1")
+    assert not kept
+    await asyncio.sleep(0.3)
+    assert [one["status"] for one in kept] == ["ok", "error"]
+
+
+async def test_a_busy_gateway_holds_few_outcomes(caplog: pytest.LogCaptureFixture):
+    """Each holds its request: sixteen are written without waiting for the clock, each with a log line."""
+    kept, recorder = recording()
+    with caplog.at_level(logging.INFO, "pointsman.request"):
+        for _ in range(16):
+            recorder.record(FULL, "v1")
+    assert len(kept) == 16
+    assert [record.getMessage() for record in caplog.records] == [line(FULL)] * 16
+
+
+async def test_what_is_left_at_the_end_is_kept_once():
+    """Shutting down flushes; the timer that was running then writes nothing twice."""
+    kept, recorder = recording()
+    recorder.record(FULL, "v1")
+    recorder.flush()
+    await asyncio.sleep(0.1)
+    assert len(kept) == 1
+
+
+def recording() -> tuple[Kept, Recorder]:
+    kept = Kept()
+    return kept, Recorder(Metrics(), kept, Feedback())
