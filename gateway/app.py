@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from gateway.api import errors, models
 from gateway.api.admin.policy import policy_routes
 from gateway.api.cases import default_call
-from gateway.api.chat import ChatCompletions
 from gateway.api.edge import Edge
 from gateway.api.feedback import read_feedback
-from gateway.api.http import ClientLeft
+from gateway.api.http import ClientLeft, authorization
+from gateway.api.surface import generating
 from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 from gateway.judging import Judge
 
@@ -42,13 +42,7 @@ def create_app(services: Services) -> Edge:
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    chat = ChatCompletions(
-        services.pipeline,
-        services.authenticator,
-        int(services.settings.max_body_mb * 1_000_000),
-        services.recorder.reject,
-    )
-    return Edge(app, {"/v1/chat/completions": chat, "/chat/completions": chat})
+    return Edge(app, generating(services))
 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
@@ -56,7 +50,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         return services.policy.current
 
     def authenticate(request: Request) -> None:
-        services.authenticator.authenticate(request.headers.get("authorization"))
+        services.authenticator.authenticate(authorization(dict(request.headers)))
 
     @app.get("/v1/models", summary="What a client may put into `model`")
     async def list_models(request: Request) -> JSONResponse:
@@ -70,7 +64,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 
     @app.post("/v1/feedback", summary="How good an answer was", status_code=204)
     async def feedback(request: Request) -> Response:
-        caller = services.authenticator.authenticate(request.headers.get("authorization"))
+        caller = services.authenticator.authenticate(authorization(dict(request.headers)))
         try:
             grade = await read_feedback(request.receive, request.scope)
         except ClientLeft:

@@ -3,8 +3,8 @@
     StartupError                      exit 2, all findings at once
     GatewayError
       CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
-                      UnknownVersion 404  UnknownRequest 404  MethodNotAllowed 405  PolicyNotWritable 409
-                      PolicyChanged 412  TooLarge 413  UnsupportedMedia 415  PolicyRefused 422
+                      UnknownVersion 404  UnknownRequest 404  MethodNotAllowed 405  RequestTimeout 408
+                      PolicyNotWritable 409  PolicyChanged 412  TooLarge 413  UnsupportedMedia 415  PolicyRefused 422
                       PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
@@ -123,6 +123,14 @@ class MethodNotAllowed(CallerError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class RequestTimeout(CallerError):
+    """The request body did not arrive in time."""
+
+    status = 408
+    type = "timeout_error"
+    code = "request_timeout"
 
 
 class PolicyNotWritable(CallerError):

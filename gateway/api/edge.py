@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from gateway.api import errors, http
+from gateway.api.headers import new_request_id, stamped
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -30,15 +32,18 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started, received_ns = False, time.time_ns()
+        hot = self._hot.get(scope["path"])  # one that stamps its answers itself
 
         async def watched(message: Message) -> None:
             nonlocal started
             started = True
+            if hot is None and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *stamped(new_request_id(), received_ns)]
             await send(message)
 
         try:
-            await self._hot.get(scope["path"], self._app)(scope, receive, watched)
+            await (hot or self._app)(scope, receive, watched)
         except Exception:
             log.exception("unexpected failure of %s %s", scope["method"], scope["path"])
             if started:
@@ -46,4 +51,5 @@ class Edge:
             error = GatewayError(
                 "The gateway failed unexpectedly; its log says why. The request may be sent again."
             )
-            await http.send_whole(send, 500, [], errors.envelope(error), b"application/json")
+            headers = stamped(new_request_id(), received_ns)
+            await http.send_whole(send, 500, headers, errors.envelope(error), b"application/json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.errors import TooLarge, UnsupportedMedia
+from gateway.errors import RequestTimeout, TooLarge, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[bytes, bytes]]
 _UNWATCHED_S = 0.02
+_BODY_S = 60.0
 
 
 class ClientLeft(Exception):
@@ -28,6 +29,14 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
+def authorization(headers: dict[str, str]) -> str | None:
+    """What the caller presents as `Authorization`; some clients have a header of its own for the key."""
+    presented = headers.get("authorization")
+    if presented is None and (key := headers.get("x-api-key") or headers.get("api-key")):
+        return f"Bearer {key}"
+    return presented
+
+
 async def read_body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
     """The whole body; raises `TooLarge` before more than `limit` bytes are kept."""
     if headers.get("content-encoding", "identity") != "identity":
@@ -35,6 +44,16 @@ async def read_body(receive: Receive, headers: dict[str, str], limit: int) -> by
     declared = headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(_BODY_S):
+            return await _receive_body(receive, limit)
+    except TimeoutError:
+        raise RequestTimeout(
+            f"The request body did not arrive within {_BODY_S:g} s; send it again, faster or smaller."
+        ) from None
+
+
+async def _receive_body(receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:

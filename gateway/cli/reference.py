@@ -51,7 +51,8 @@ _HEADERS = {
     names.HEADER_TRACE: "Trace id of the request, 32 hex digits.",
     names.HEADER_EXPERIMENT: "Experiment that the request takes part in and its arm, as `id/arm`; absent otherwise.",
     names.HEADER_DEGRADED: "Why a weaker target stands in for a missing LLM; absent otherwise.",
-    names.HEADER_REQUEST_ID: "Id of the request; the key of its record.",
+    names.HEADER_REQUEST_ID: "Id of the request; the key of its record. On every answer, errors too.",
+    names.HEADER_PROCESSING: "Milliseconds from the request's arrival to these headers. On every answer, errors too.",
 }
 
 

@@ -8,8 +8,8 @@ import string
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.api.chat import response_headers
 from gateway.api.errors import envelope, headers
+from gateway.api.headers import response_headers
 from gateway.errors import GatewayError, UpstreamRateLimited
 from gateway.execute.failures import from_status, retry_after
 from gateway.types import Outcome
