@@ -17,7 +17,7 @@ from gateway.api.cases import default_call
 from gateway.api.edge import Edge
 from gateway.api.feedback import read_feedback
 from gateway.api.http import ClientLeft, authorization
-from gateway.api.surface import generating
+from gateway.api.surface import hot_endpoints
 from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 from gateway.judging import Judge
 
@@ -42,7 +42,7 @@ def create_app(services: Services) -> Edge:
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    return Edge(app, generating(services))
+    return Edge(app, hot_endpoints(services))
 
 
 def _add_routes(app: FastAPI, services: Services) -> None:

@@ -12,7 +12,8 @@ from gateway.execute.streams import unfold
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gateway.api.dialect import Arrival, Rendering
+    from gateway.api.dialect import Rendering
+    from gateway.api.entry import Arrival
     from gateway.errors import GatewayError
     from gateway.types import Call, Completion, Delta, Outcome
 
@@ -21,6 +22,8 @@ _END = frame(DONE)
 
 class Chat:
     """OpenAI's chat completions."""
+
+    id_header = None
 
     async def read(self, body: bytes, arrival: Arrival) -> tuple[Call, Rendering]:
         return call_of(body, arrival), _RENDERING

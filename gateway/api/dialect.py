@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from gateway.api.entry import Arrival
     from gateway.errors import GatewayError
-    from gateway.types import CacheDirective, Call, Caller, Completion, Delta, Outcome
-
-
-class Arrival(Struct, frozen=True):
-    """What is known of a request beside its body."""
-
-    request_id: str
-    caller: Caller
-    headers: Mapping[str, str]
-    """Those that a policy may look at."""
-    cache: CacheDirective
-    received_ns: int
+    from gateway.types import Call, Completion, Delta, Outcome
 
 
 class Rendering(Protocol):
@@ -50,6 +38,11 @@ class Rendering(Protocol):
 
 class Dialect(Protocol):
     """One API."""
+
+    @property
+    def id_header(self) -> bytes | None:
+        """A name of its own under which this API's clients look for the request id."""
+        ...
 
     async def read(self, body: bytes, arrival: Arrival) -> tuple[Call, Rendering]:
         """The call that a request body asks for, and how to answer it; raises `GatewayError`."""

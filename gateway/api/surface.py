@@ -1,32 +1,42 @@
-"""The endpoints that generate, by path: they bypass FastAPI, whose layers cost more than the gateway itself."""
+"""The endpoints that do not go through FastAPI, by path: its layers would cost more than the gateway itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.api.anthropic.count import CountTokens
+from gateway.api.anthropic.messages import Messages
 from gateway.api.chat import Chat
-from gateway.api.endpoint import Endpoint
+from gateway.api.entry import Entry, Gate
+from gateway.api.generation import Generation
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from gateway.api.dialect import Dialect
+    from gateway.api.entry import Service
     from gateway.services import Services
 
 
-def generating(services: Services) -> dict[str, ASGIApp]:
-    """Path -> application."""
-    dialects: dict[str, Dialect] = {"/v1/chat/completions": Chat()}
-    return {path: app for name, dialect in dialects.items() for path, app in _at(name, dialect, services)}
-
-
-def _at(path: str, dialect: Dialect, services: Services) -> list[tuple[str, ASGIApp]]:
-    """Under its path, and without `/v1` for clients whose base URL lacks it."""
-    endpoint = Endpoint(
-        dialect,
-        services.pipeline,
+def hot_endpoints(services: Services) -> dict[str, ASGIApp]:
+    """Path -> application; each also without `/v1`, for clients whose base URL lacks it."""
+    gate = Gate(
         services.authenticator,
         int(services.settings.max_body_mb * 1_000_000),
         services.recorder.reject,
     )
-    return [(path, endpoint), (path.removeprefix("/v1"), endpoint)]
+    found: dict[str, ASGIApp] = {}
+    for path, service in _services(services).items():
+        found[path] = found[path.removeprefix("/v1")] = Entry(service, gate)
+    return found
+
+
+def _services(services: Services) -> dict[str, Service]:
+    def generating(dialect: Dialect) -> Generation:
+        return Generation(dialect, services.pipeline, services.recorder.reject)
+
+    return {
+        "/v1/chat/completions": generating(Chat()),
+        "/v1/messages": generating(Messages()),
+        "/v1/messages/count_tokens": CountTokens(services.classifier),
+    }
