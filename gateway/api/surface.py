@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from gateway.api.anthropic.count import CountTokens
 from gateway.api.anthropic.messages import Messages
 from gateway.api.chat import Chat
+from gateway.api.completions import Completions
 from gateway.api.entry import Entry, Gate
 from gateway.api.generation import Generation
+from gateway.api.route import Routing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -37,6 +39,8 @@ def _services(services: Services) -> dict[str, Service]:
 
     return {
         "/v1/chat/completions": generating(Chat()),
+        "/v1/completions": generating(Completions()),
         "/v1/messages": generating(Messages()),
         "/v1/messages/count_tokens": CountTokens(services.classifier),
+        "/v1/route": Routing(services.classifier, lambda: services.policy.current),
     }

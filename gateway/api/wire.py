@@ -7,7 +7,7 @@ the gateway looks at, and once into top-level fields of raw JSON, which go to th
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -65,6 +65,7 @@ class ChatRequest(msgspec.Struct):
 
 _request = msgspec.json.Decoder(ChatRequest)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_object = msgspec.json.Decoder(dict[str, Any], float_hook=lambda digits: msgspec.Raw(digits))
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MODALITIES = {
@@ -90,6 +91,19 @@ def decode_chat(body: bytes) -> tuple[ChatRequest, dict[str, msgspec.Raw]]:
         raise InvalidRequest("The request body is nested too deeply; flatten it.") from None
     _check(request)
     return request, fields
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The body as an open object, numbers as they were written; raises `InvalidRequest`."""
+    try:
+        body.decode()
+        return _object.decode(body)
+    except msgspec.ValidationError:
+        raise InvalidRequest("The request body must be a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise InvalidRequest("The request body is nested too deeply; flatten it.") from None
 
 
 def build_call(

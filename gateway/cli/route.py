@@ -58,18 +58,19 @@ def route(
     ]
     call = _call({"model": model, "messages": messages}, tools=tools)
     signals, decision = _route(call, loaded)
-    spans = loaded.classifier.spans(text)
     if as_json:
-        explained = _explained(signals, decision, loaded.policy.current, call)
-        explained["personal_spans"] = [span._asdict() for span in spans]
-        print(json.dumps(explained, ensure_ascii=False, indent=2))
+        from gateway.api.route import explained, personal_spans
+
+        answer = explained(signals, decision, loaded.policy.current, call)
+        answer["personal_spans"] = personal_spans(loaded.classifier, text)
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
         from gateway.cli.explain import print_route, print_spans
         from gateway.decide import target_success
 
         live = loaded.policy.current
         print_route(signals, decision, target_success(live.policy, signals), _costs(live, signals, call))
-        print_spans(text, spans)
+        print_spans(text, loaded.classifier.spans(text))
 
 
 def _load(policy: Path | None, config: Path | None) -> Loaded:
@@ -137,6 +138,7 @@ def _open(path: Path) -> IO[str]:
 
 
 def _decide_row(row: Json, model: str, loaded: Loaded) -> Json:
+    from gateway.api.route import signals_shown
     from gateway.errors import GatewayError
 
     messages = row.get("messages") or [{"role": "user", "content": row.get("prompt")}]
@@ -150,51 +152,6 @@ def _decide_row(row: Json, model: str, loaded: Loaded) -> Json:
     signals, decision = _route(call, loaded)
     return {
         "id": row.get("id"),
-        "signals": _signals(signals, loaded.policy.current),
+        "signals": signals_shown(signals, loaded.policy.current),
         "decision": {"rule": decision.rule, "target": decision.plan.first},
-    }
-
-
-def _signals(signals: Signals, live: LivePolicy) -> Json:
-    from gateway.decide import target_success
-
-    return {
-        "task": signals.task,
-        "task_confidence": round(signals.task_confidence, 4),
-        "domain": signals.domain,
-        "domain_confidence": round(signals.domain_confidence, 4),
-        "difficulty": round(signals.difficulty, 4),
-        "success": {name: round(p, 4) for name, p in target_success(live.policy, signals).items()},
-        "pii": round(signals.pii, 4),
-        "injection": round(signals.injection, 4),
-        "language": signals.language,
-        "tokens": signals.tokens,
-    }
-
-
-def _explained(signals: Signals, decision: Decision, live: LivePolicy, call: Call) -> Json:
-    from dataclasses import asdict
-
-    costs = _costs(live, signals, call)
-    plan = decision.plan
-    return {
-        "signals": _signals(signals, live),
-        "decision": {
-            "rule": decision.rule,
-            "target": plan.first,
-            "policy": decision.policy_version,
-            "experiment": decision.experiment,
-            "arm": decision.arm,
-            "propensity": decision.propensity,
-            "steps": [{**asdict(step), "expected_cost_usd": costs.get(step.target)} for step in plan.steps],
-            "chain": [asdict(stage) for stage in plan.chain],
-            "hedge": asdict(plan.hedge) if plan.hedge else None,
-            "shadows": [asdict(shadow) for shadow in plan.shadows],
-            "skipped": [asdict(skipped) for skipped in plan.skipped],
-            "degraded": plan.degraded,
-            "considered": [
-                {**considered._asdict(), "checks": [check._asdict() for check in considered.checks]}
-                for considered in decision.considered
-            ],
-        },
     }

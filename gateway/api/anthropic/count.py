@@ -8,10 +8,11 @@ import msgspec
 
 from gateway.api import http
 from gateway.api.anthropic.errors import error_body
-from gateway.api.anthropic.request import chat_request, decode
+from gateway.api.anthropic.request import chat_request
 from gateway.api.chat import call_of
 from gateway.api.entry import JSON
 from gateway.api.headers import stamped
+from gateway.api.wire import decode_object
 from gateway.classify import classify
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class CountTokens:
         self._classifier = classifier
 
     async def serve(self, body: bytes, arrival: Arrival, send: Send) -> None:
-        chat = chat_request(decode(body), counting=True)
+        chat = chat_request(decode_object(body), counting=True)
         call = call_of(msgspec.json.encode(chat), arrival)
         signals = await classify(self._classifier, call.text)
         tools = call.fields.get("tools")

@@ -8,8 +8,9 @@ import msgspec
 
 from gateway.api.anthropic.answer import MessageRendering
 from gateway.api.anthropic.errors import error_body
-from gateway.api.anthropic.request import chat_request, decode
+from gateway.api.anthropic.request import chat_request
 from gateway.api.chat import call_of
+from gateway.api.wire import decode_object
 
 if TYPE_CHECKING:
     from gateway.api.dialect import Rendering
@@ -24,7 +25,7 @@ class Messages:
     id_header = b"request-id"
 
     async def read(self, body: bytes, arrival: Arrival) -> tuple[Call, Rendering]:
-        chat = chat_request(decode(body))
+        chat = chat_request(decode_object(body))
         call = call_of(msgspec.json.encode(chat), arrival)
         stops = chat.get("stop")
         return call, MessageRendering(stops if isinstance(stops, list) else ())

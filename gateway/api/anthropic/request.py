@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from gateway.api.anthropic.blocks import chat_messages, entry, listed, system_text
 from gateway.errors import InvalidRequest
 
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Json = dict[str, Any]
-_decoder = msgspec.json.Decoder(Json, float_hook=lambda digits: msgspec.Raw(digits))
 _CLOSED = {
     "container": "containers run at Anthropic alone",
     "context_management": "send the context that the model shall see",
@@ -27,19 +24,6 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 # Thinking tokens up to which an effort is enough, as a share of what the models named in it use.
 _BUDGETS = ((4096, "low"), (16384, "medium"))
-
-
-def decode(body: bytes) -> Json:
-    """The body as an object; raises `InvalidRequest`."""
-    try:
-        body.decode()
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        raise InvalidRequest("The request body must be a JSON object.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
-    except RecursionError:
-        raise InvalidRequest("The request body is nested too deeply; flatten it.") from None
 
 
 def chat_request(asked: Json, *, counting: bool = False) -> Json:
@@ -129,7 +113,8 @@ def _thinking(value: object) -> Json:
     budget = thinking.get("budget_tokens")
     if kind != "enabled" or not isinstance(budget, int):
         raise InvalidRequest(
-            "`thinking` must be disabled, adaptive, between_tools, or enabled with `budget_tokens`.", param="thinking"
+            "`thinking` must be disabled, adaptive, between_tools, or enabled with `budget_tokens`.",
+            param="thinking",
         )
     return {"reasoning_effort": next((effort for limit, effort in _BUDGETS if budget <= limit), "high")}
 
