@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from tests.contract.test_messages import chunk, whole
+from tests.contract.messages import chunk, whole
 from tests.fake_upstream import Chunks, Cut, Error, Stream, Whole
 
 if TYPE_CHECKING:
