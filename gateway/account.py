@@ -100,12 +100,15 @@ def _estimate(outcome: Outcome, kept: list[Delta]) -> Usage:
     return Usage(prompt, sum(len(delta.text) for delta in kept) // 4, estimated=True)
 
 
-def failed(outcome: Outcome, error: GatewayError) -> Outcome:
-    """The outcome of a call that ends with `error` before its first byte."""
+def failed(outcome: Outcome, error: GatewayError, live: LivePolicy) -> Outcome:
+    """The outcome of a call that ends with `error` before its first byte, with what its attempts are likely to cost."""
+    attempts = _priced(outcome, error.attempts, live)
+    priced = any(attempt.cost_usd is not None for attempt in attempts)
     return replace(
         outcome,
         status="error",
         error_code=error.code,
         http_status=error.http_status,
-        attempts=error.attempts,
+        attempts=attempts,
+        cost_usd=_known_usd(attempts) if priced else None,
     )

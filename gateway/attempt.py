@@ -11,7 +11,8 @@ import tenacity
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.errors import AttemptError, BadCompletion, NotCapable, NotConfident
+from gateway.errors import AttemptError, BadCompletion, NotCapable, NotConfident, UpstreamTimeout
+from gateway.execute.guard import Guards
 from gateway.types import Attempt, Usage
 from gateway.verify.confidence import judge
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from gateway.execute.base import Executor
     from gateway.execute.catalogue import Endpoint, Lane
+    from gateway.execute.guard import Guard
     from gateway.telemetry.cost import Prices
     from gateway.telemetry.spans import AttemptSpan, Trace
     from gateway.types import Answer, AttemptStatus, Call, Delta
@@ -73,8 +75,9 @@ class Failed(Struct, frozen=True):
 class Attempts:
     """Makes attempts, with one executor a lane."""
 
-    def __init__(self, executors: Mapping[Lane, Executor]) -> None:
+    def __init__(self, executors: Mapping[Lane, Executor], guards: Guards | None = None) -> None:
         self._executors = executors
+        self._guards = guards or Guards()
 
     async def make(self, route: Route, step: Step, call: Call) -> Opened | Failed:
         """Send `call` to the target of `step`. An attempt that ends here, failed or cancelled, is in the history."""
@@ -103,7 +106,7 @@ class Attempts:
         try:
             answer, first = await self._once(call, step, endpoint, traceparent)
         except AttemptError as error:
-            if step.retries == 0 or not _worth_retrying(error):
+            if step.retries == 0 or not _worth_retrying(error) or not self._guards.of(endpoint).may_retry():
                 raise
             return await self._again(error, call, step, endpoint, traceparent)
         return answer, first, 0
@@ -112,18 +115,53 @@ class Attempts:
         self, error: AttemptError, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
     ) -> tuple[Answer, tuple[Delta, ...], int]:
         await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
+        guard = self._guards.of(endpoint)
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(step.retries),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(step.retries), _Spent(guard)),
             wait=_wait,
             retry=tenacity.retry_if_exception(_worth_retrying),
             reraise=True,
         )
         found: tuple[Answer, tuple[Delta, ...]] = await retrying(
-            self._once, call, step, endpoint, traceparent
+            self._once, call, step, endpoint, traceparent, again=True
         )
         return *found, int(retrying.statistics.get("attempt_number", 1))
 
     async def _once(
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None, *, again: bool = False
+    ) -> tuple[Answer, tuple[Delta, ...]]:
+        """One call of the endpoint, if its guard lets it pass. Closing the answer gives back what it holds."""
+        lease = await self._guards.of(endpoint).admit(step.timeout_s, again=again)
+        try:
+            if call.stream:
+                answer, first = await self._begun(call, step, endpoint, traceparent)
+            else:  # the executor has a limit for the whole of it
+                answer, first = await self._open(call, step, endpoint, traceparent)
+        except AttemptError as error:
+            lease.failed(error)
+            lease.give_back()
+            raise
+        except BaseException:
+            lease.give_back()
+            raise
+        lease.succeeded()
+        lease.behind = answer.abandon
+        return replace(answer, abandon=lease.abandon, blame=lease.failed), first
+
+    async def _begun(
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+    ) -> tuple[Answer, tuple[Delta, ...]]:
+        """`_open` within the time that the first piece of a stream may take: bytes that say nothing are no piece."""
+        limit_s = step.first_token_s or step.timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._open(call, step, endpoint, traceparent)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"`{endpoint.provider}` sent no piece of an answer within {limit_s:g} s."
+            ) from None
+
+    async def _open(
         self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
     ) -> tuple[Answer, tuple[Delta, ...]]:
         """Open the answer, judge it, and read up to the first delta that is real generation.
@@ -177,6 +215,8 @@ async def read_through(
         error = fault(deltas)
     except AttemptError as broken:
         error = broken
+        if opened.answer.blame is not None:
+            opened.answer.blame(broken)
     finally:
         await close(opened.answer)
         attempt = _settled(opened, deltas, route.prices)
@@ -204,8 +244,18 @@ def _settled(opened: Opened, deltas: list[Delta], prices: Prices) -> Attempt:
     return replace(opened.attempt, ended_ns=time.time_ns(), usage=usage, cost_usd=cost)
 
 
+class _Spent(tenacity.stop.stop_base):
+    """Ends retries whose budget is spent. Stands last, so that it pays only for a retry that is made."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        return not self._guard.may_retry()
+
+
 def _worth_retrying(error: BaseException) -> bool:
-    if not isinstance(error, AttemptError) or not error.retryable:
+    if not isinstance(error, AttemptError) or not error.retryable or not error.sent:
         return False
     return error.retry_after_s is None or error.retry_after_s <= _LONGEST_WAIT_S
 

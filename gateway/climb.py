@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.attempt import Failed, Opened
 from gateway.chain import run_chain
-from gateway.errors import PlanExhausted
+from gateway.errors import DeadlinePassed, PlanExhausted
 from gateway.execute import failures
 from gateway.hedge import HedgeBudget, race
 
@@ -52,17 +53,33 @@ class Climber:
         Raises the last step's own error when the plan has one step or the caller is at fault, else `PlanExhausted`.
         """
         started = time.time_ns()
-        result: Opened | Failed | None = None
-        if route.decision.plan.chain:
-            result = await run_chain(self._attempts, route)
-        if result is None or (isinstance(result, Failed) and failures.may_climb(result.error)):
-            result = await self._steps(route) or result
+        result = await self._within_deadline(route)
         if not isinstance(result, Opened):
             raise _exhausted(route, result)
         attempts = (*route.history, result.attempt)
         return Climbed(
             result.step, result.answer, result.first, attempts, result.span, time.time_ns() - started
         )
+
+    async def _within_deadline(self, route: Route) -> Opened | Failed | None:
+        """What the plan gives within its deadline; whatever is under way then is cancelled."""
+        deadline_s = route.decision.plan.deadline_s
+        if deadline_s is None:
+            return await self._run(route)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._run(route)
+        except TimeoutError:
+            error = DeadlinePassed(f"No target answered within the {deadline_s:g} s that the plan allows.")
+            raise PlanExhausted(error.message, cause=error, attempts=route.history) from None
+
+    async def _run(self, route: Route) -> Opened | Failed | None:
+        result: Opened | Failed | None = None
+        if route.decision.plan.chain:
+            result = await run_chain(self._attempts, route)
+        if result is None or (isinstance(result, Failed) and failures.may_climb(result.error)):
+            result = await self._steps(route) or result
+        return result
 
     async def _steps(self, route: Route) -> Opened | Failed | None:
         """The answer of the first step that gives one, else the last failure; None when there is no step."""

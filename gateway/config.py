@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from policies.document import UnreadableError, read_document
 from policies.findings import Finding, did_you_mean, quote
+from policies.schema import known_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,39 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BreakerSpec(_Closed):
+    """When an endpoint is not called for a while because its calls fail. Held by each gateway process for itself."""
+
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the calls in the window that must have failed."""
+    min_calls: Annotated[int, Field(ge=1)] = 10
+    """Fewer calls in the window prove nothing."""
+    window_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Length of the sliding window."""
+    timeouts: Annotated[int, Field(ge=1)] = 3
+    """So many calls in a row that time out are enough, whatever the ratio."""
+    open_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """How long it is not called; doubled each time that a probe fails."""
+    max_open_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Longest time between two probes."""
+    probes: Annotated[int, Field(ge=1, le=100)] = 2
+    """So many good probes in a row, one at a time, let all calls pass again."""
+    longest_pause_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """A 429 with `retry-after` holds off all calls for that long, and at most for this; 0: only the one request."""
+
+
+class ConcurrencySpec(_Closed):
+    """How many calls of an endpoint are under way at once in one gateway process, and how many may wait."""
+
+    limit: Annotated[int, Field(ge=1)] = 1000
+    """Calls at once, streams that are still running included."""
+    queue: Annotated[int, Field(ge=0)] = 1000
+    """Calls that may wait for another to end; beyond it the step fails at once."""
+    wait_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """Longest wait in the queue."""
 
 
 class Upstream(_Closed):
@@ -34,14 +67,24 @@ class Upstream(_Closed):
     lane: Literal["openai", "litellm"] = "openai"
     """`openai` for OpenAI-compatible servers, `litellm` for providers with an API of their own."""
     headers: dict[str, str] = {}
+    """Sent with each request of the `openai` lane, beside the key."""
+    breaker: BreakerSpec = BreakerSpec()
+    """When it is left alone because it fails."""
+    concurrency: ConcurrencySpec = ConcurrencySpec()
+    """How many calls at once."""
+    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Calls that retries may add, as a share of the others; up to ten may be saved up. 0: it is never asked again."""
 
 
 class Key(_Closed):
     """An API key that clients may use, stored as its SHA-256 (fit for random keys; never a password)."""
 
     id: _Name
+    """Names it in records and spans."""
     sha256: _Sha256
+    """SHA-256 of the key in hex."""
     tenant: _Name = "default"
+    """Whose key it is; caches, records and policies tell tenants apart."""
 
 
 class Model(_Closed):
@@ -55,8 +98,11 @@ class GatewayConfig(_Closed):
     """The whole of gateway.yaml."""
 
     upstreams: dict[_Name, Upstream] = {}
+    """Providers, by the part of a target's `model` before the slash."""
     keys: tuple[Key, ...] = ()
+    """Keys of clients, kept in this file."""
     models: dict[_Name, Model] = {}
+    """Local models of one's own, by the name that targets use."""
 
 
 def load_config(path: Path | None) -> GatewayConfig | list[Finding]:
@@ -82,15 +128,9 @@ def _finding(error: ErrorDetails, document: Document, source: str) -> Finding:
     line, column = document.place(loc, key=unknown or "[key]" in error["loc"])
     last = str(loc[-1]) if loc else "file"
     if unknown:
-        message = f"unknown key {quote(last)}{did_you_mean(last, _keys_beside(loc))}"
+        message = f"unknown key {quote(last)}{did_you_mean(last, known_keys(loc[:-1], GatewayConfig))}"
     elif error["type"] == "missing":
         message = f"missing key {quote(last)}"
     else:
         message = f"{quote(last)} is not valid: {error['msg'][:1].lower()}{error['msg'][1:].rstrip('.')}"
     return Finding("error", source, line, column, message)
-
-
-def _keys_beside(loc: tuple[str | int, ...]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {"upstreams": Upstream, "keys": Key, "models": Model}
-    model = models.get(str(loc[0]), GatewayConfig) if len(loc) > 1 else GatewayConfig
-    return list(model.model_fields)

@@ -8,6 +8,7 @@
                       PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
+                      CircuitOpen 503  TargetBusy 503  DeadlinePassed 504
       PlanExhausted   502, carries its attempts
       NoUpstreamConfigured 503  NoUsableTarget 503  HistoryUnavailable 503  RecordsUnavailable 503
       ShuttingDown 503
@@ -223,6 +224,8 @@ class AttemptError(GatewayError):
 
     retryable: ClassVar[bool] = False
     """Whether the same target may be tried again."""
+    sent: bool = True
+    """False when the gateway held the call back: the next step is tried at once."""
 
 
 class UpstreamTimeout(AttemptError):
@@ -298,6 +301,31 @@ class NotConfident(AttemptError):
 
     status = 502
     code = "not_confident"
+
+
+class CircuitOpen(AttemptError):
+    """The target failed too often of late and was not called: its circuit breaker is open. See `retry-after`."""
+
+    status = 503
+    code = "circuit_open"
+    retryable = True
+
+
+class TargetBusy(AttemptError):
+    """As many calls of the target are under way and waiting as it is given, so it was not called."""
+
+    status = 503
+    code = "target_busy"
+    retryable = True
+
+
+class DeadlinePassed(AttemptError):
+    """The plan's `deadline_s` passed before any of its steps had answered."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline_passed"
+    retryable = True
 
 
 class PlanExhausted(GatewayError):

@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 if TYPE_CHECKING:
+    from gateway.execute.guard import Guards
     from gateway.live import PolicyHolder
     from gateway.publishing.fleet import Fleet
 
@@ -26,12 +27,18 @@ class Health:
     """Answers whether the gateway can serve, and with `full` whether everything behind it can."""
 
     def __init__(
-        self, policy: PolicyHolder, worker_url: str | None, classifier_version: str, fleet: Fleet
+        self,
+        policy: PolicyHolder,
+        worker_url: str | None,
+        classifier_version: str,
+        fleet: Fleet,
+        guards: Guards,
     ) -> None:
         self._policy = policy
         self._worker_url = worker_url
         self._classifier_version = classifier_version
         self._fleet = fleet
+        self._guards = guards
         self.draining = False
 
     async def ready(self, *, full: bool) -> tuple[int, Json]:
@@ -51,6 +58,7 @@ class Health:
                 status, body["status"] = 503, "waiting for local models"
             body["local_models"] = models
             body["not_configured"] = dict(live.missing)
+            body["endpoints"] = self._guards.state()
             body["policies"] = await self._fleet.report()
             control = self._policy.feedback.control
             body["shadow_prices"] = {"usd": control.shadow_usd, "s": control.shadow_s}

@@ -108,7 +108,7 @@ class Pipeline:
                 raise refuse.no_step(call, decision, live)
             climbed = await self._climb(outcome, decision, live, trace, history)
         except GatewayError as error:
-            self._conclude(account.failed(outcome, error), trace)
+            self._conclude(account.failed(outcome, error, live), trace)
             raise
         except asyncio.CancelledError:
             self._conclude(account.abandoned(outcome, history, live), trace)
@@ -245,6 +245,8 @@ class Pipeline:
             self._keep(outcome, decision, kept, lookup)
         except AttemptError as error:
             outcome = replace(outcome, status="error", error_code=error.code)
+            if climbed.answer.blame is not None:
+                climbed.answer.blame(error)
             raise StreamBroken(error.message) from error
         finally:
             await close(climbed.answer)

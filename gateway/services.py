@@ -15,6 +15,7 @@ from gateway.climb import Climber
 from gateway.config import GatewayConfig, load_config
 from gateway.errors import StartupError
 from gateway.execute.catalogue import Catalogue
+from gateway.execute.guard import Guards
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
@@ -164,7 +165,8 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
     steering = steer(loaded.policy, records.engine, metrics)
     recorder = Recorder(metrics, records, loaded.policy.feedback, steering.note)
-    attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm})
+    guards = Guards(metrics)
+    attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm}, guards)
     shadows = Shadows(attempts, steering.after(records.add_shadow), metrics.observe_shadow)
     pipeline = Pipeline(
         policy=lambda: loaded.policy.current,
@@ -180,7 +182,9 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         policy=loaded.policy,
         pipeline=pipeline,
         authenticator=loaded.authenticator,
-        health=Health(loaded.policy, settings.worker_url, loaded.classifier.version, publishing.fleet),
+        health=Health(
+            loaded.policy, settings.worker_url, loaded.classifier.version, publishing.fleet, guards
+        ),
         metrics=metrics,
         tracing=tracing,
         records=records,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from gateway.errors import AttemptError
     from policies.decision import Decision
     from routers.signals import RequestText, Signals
 
@@ -119,6 +120,8 @@ class Answer(Struct, frozen=True):
     compute_ms: float | None = None
     abandon: Callable[[], None] | None = None
     """Drops the call behind an answer of which nothing was read: closing `deltas` does nothing before it began."""
+    blame: Callable[[AttemptError], None] | None = None
+    """To be told when the answer breaks off after its first piece, so that the endpoint is held to it."""
 
 
 class Attempt(Struct, frozen=True):

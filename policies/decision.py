@@ -62,6 +62,8 @@ class Step:
     accept_confidence: float | None = None
     timeout_s: float = 60.0
     retries: int = 0
+    first_token_s: float | None = None
+    """For the first piece of a stream; None: as `timeout_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Plan:
     chain: tuple[Stage, ...] = ()
     hedge: Hedge | None = None
     shadows: tuple[Shadow, ...] = ()
+    deadline_s: float | None = None
+    """For the first piece of an answer over all steps, waits and retries; None sets no limit beside theirs."""
 
     @property
     def first(self) -> str | None:

@@ -59,6 +59,8 @@ class Target(Closed):
     """Ability vector of the classifier that stands for this target's strength until it has its own."""
     timeout_s: Seconds = 60.0
     """For a whole answer; of a stream, for each piece."""
+    first_token_s: Seconds | None = None
+    """For the first piece of a stream; unset, `timeout_s`."""
     retries: Retries = 1
     """How often it is asked again after a failure that may pass."""
     max_cost_usd: NotNegative | None = None

@@ -92,6 +92,11 @@ class PlanSpec(Closed):
     """Whether the answer may be kept."""
     timeout_s: Seconds | None = None
     """Overrides the targets' own."""
+    first_token_s: Seconds | None = None
+    """Overrides the targets' own."""
+    deadline_s: Seconds | None = None
+    """Longest time until an answer begins, or is complete if it is not streamed, over all steps, retries and waits.
+    Once it has passed nothing more is tried. Unset, only the steps' own limits hold."""
     retries: Retries | None = None
     """Overrides the targets' own."""
     on_missing_upstream: OnMissing | None = None

@@ -70,14 +70,15 @@ def build_plan(
         return _degraded(policy, plan, facts, forbidden, usable, skipped), None
     order = usable if spec.choose is None else chosen_first(spec, facts, usable)
     if not plan.experiments and spec.hedge is None and spec.shadow is None:
-        return Plan(tuple([plan.steps[n] for n in order]), plan.cache, tuple(skipped), chain=chain), None
+        steps = tuple([plan.steps[n] for n in order])
+        return Plan(steps, plan.cache, tuple(skipped), chain=chain, deadline_s=spec.deadline_s), None
     drawn = draw(plan.experiments, order, facts, eligibility.allows)
     # An answer that an experiment brought about is not kept: it would be given to those outside of it.
     cache = plan.cache if drawn.arm in (None, "control") else CachePlan(exact=False)
     steps = tuple([plan.steps[name] for name in drawn.order])
     bare = Plan(steps, cache, tuple(skipped), chain=chain)
     hedge, shadows = _hedge(spec, bare, facts), _shadows(plan, bare, eligibility)
-    return Plan(steps, cache, tuple(skipped), None, chain, hedge, shadows), drawn
+    return Plan(steps, cache, tuple(skipped), None, chain, hedge, shadows, spec.deadline_s), drawn
 
 
 def _chain(plan: CompiledPlan, eligibility: Eligibility, skipped: list[Skipped]) -> tuple[Stage, ...]:
@@ -163,7 +164,8 @@ def _degraded(
     if not able:
         return Plan((), plan.cache, (*skipped, *(_too_weak(name, facts) for name in usable)))
     step = plan.steps[max(able, key=lambda name: success(facts, name))]
-    return Plan((_unheld(step),), plan.cache, tuple(skipped), MISSING_UPSTREAM)
+    held = _unheld(step)
+    return Plan((held,), plan.cache, tuple(skipped), MISSING_UPSTREAM, deadline_s=plan.spec.deadline_s)
 
 
 def _too_weak(name: str, facts: Facts) -> Skipped:
@@ -173,7 +175,7 @@ def _too_weak(name: str, facts: Facts) -> Skipped:
 
 def _unheld(step: Step) -> Step:
     """The step without `accept`: there is nobody to pass a doubtful answer on to."""
-    return Step(step.target, step.kind, step.model, None, step.timeout_s, step.retries)
+    return Step(step.target, step.kind, step.model, None, step.timeout_s, step.retries, step.first_token_s)
 
 
 def _step(policy: Policy, spec: PlanSpec, name: str) -> Step:
@@ -187,4 +189,5 @@ def _step(policy: Policy, spec: PlanSpec, name: str) -> Step:
         accept_confidence=accept if target.kind != "upstream" else None,
         timeout_s=spec.timeout_s if spec.timeout_s is not None else target.timeout_s,
         retries=spec.retries if spec.retries is not None else target.retries,
+        first_token_s=spec.first_token_s if spec.first_token_s is not None else target.first_token_s,
     )

@@ -80,9 +80,14 @@ def known_keys(loc: Loc, model: type[BaseModel] = Policy) -> list[str]:
         if isinstance(part, int):
             node = node.get("items", {})
         else:
-            open_entries = node.get("additionalProperties")
-            node = node.get("properties", {}).get(part) or (open_entries if open_entries else {})
+            node = node.get("properties", {}).get(part) or any_entry(node)
     return list(_mapping_or_list(node, root).get("properties", {}))
+
+
+def any_entry(node: Schema) -> Schema:
+    """What every entry of a mapping with free names is; empty where nothing is said."""
+    by_pattern = next(iter(node.get("patternProperties", {}).values()), None)
+    return by_pattern or node.get("additionalProperties") or {}
 
 
 @functools.cache

@@ -29,6 +29,13 @@ default: {steps: [up]}
 """
 
 
+# Many tests make one upstream fail on purpose; the circuit that this opens must not fail the next test.
+UNGUARDED = """
+upstreams:
+  openai: {breaker: {min_calls: 1000000, timeouts: 1000000, longest_pause_s: 0}}
+"""
+
+
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
     """A fresh scriptable upstream."""
@@ -58,8 +65,10 @@ def shared_gateway(
     folder = tmp_path_factory.mktemp("gateway")
     policy = folder / "policy.yaml"
     policy.write_text(PLAIN_POLICY)
+    (folder / "gateway.yaml").write_text(UNGUARDED)
     environ = {"OPENAI_BASE_URL": shared_upstream.url, "OPENAI_API_KEY": "upstream-secret"}
-    with Pointsman(folder, arguments=("--policy", str(policy)), environ=environ) as process:
+    arguments = ("--policy", str(policy), "--config", str(folder / "gateway.yaml"))
+    with Pointsman(folder, arguments=arguments, environ=environ) as process:
         yield process
 
 

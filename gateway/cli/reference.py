@@ -119,12 +119,30 @@ def policy_page() -> str:
     return _page("The policy language", LEAD, "\n\n".join(parts))
 
 
+def gateway_page() -> str:
+    """Every key of gateway.yaml with its type, default and meaning."""
+    from gateway.cli.reference_policy import sections_of
+    from gateway.config import GatewayConfig
+    from policies.schema import json_schema
+
+    lead = (
+        "Where upstreams are and who may call: `--config` or `POINTSMAN_CONFIG` names the file, and without one the\n"
+        "defaults hold. Typed and closed: a key that is not listed here is an error. It is read when a process starts."
+    )
+    parts = [
+        f"## {heading}\n\n{text}\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"
+        for heading, text, rows in sections_of(json_schema(GatewayConfig))
+    ]
+    return _page("gateway.yaml", lead, "\n\n".join(parts))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "headers.md": headers_page,
     "cli.md": cli_page,
     "policy.md": policy_page,
+    "gateway.md": gateway_page,
 }
 
 

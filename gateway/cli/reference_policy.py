@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from policies.findings import CHECKS
 from policies.model_cases import CasesFile
-from policies.schema import json_schema
+from policies.schema import any_entry, json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Schema = dict[str, Any]
 Row = tuple[str, ...]
+Section = tuple[str, str, "Sequence[Row]"]
 
 LEAD = (
     "A policy is one YAML file, typed and closed: a key that is not listed here is an error. `pointsman policy check`\n"
@@ -29,16 +30,20 @@ CASES = (
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
-def sections() -> Iterator[tuple[str, str, Sequence[Row]]]:
-    """(Heading, text, rows of key, type, default and meaning) of each mapping of the language, the file first."""
-    root = json_schema()
+def sections() -> Iterator[Section]:
+    """The sections of the policy language, then those of a file of cases."""
+    yield from sections_of(json_schema())
+    cases = json_schema(CasesFile)
+    yield "A file of cases", CASES, list(_rows(cases, cases))
+
+
+def sections_of(root: Schema) -> Iterator[Section]:
+    """(Heading, text, rows of key, type, default and meaning) of each mapping in a schema, the file first."""
     yield "The file", root.get("description", ""), list(_rows(root, root))
     for name in _in_order(root):
         model = root["$defs"][name]
         if "properties" in model:
             yield f"`{name}`", " ".join(model.get("description", "").split()), list(_rows(model, root))
-    cases = json_schema(CasesFile)
-    yield "A file of cases", CASES, list(_rows(cases, cases))
 
 
 def checks() -> list[Row]:
@@ -110,7 +115,7 @@ def _type(node: Schema, root: Schema) -> str:
 def _mapping(node: Schema, root: Schema) -> str:
     if "properties" in node:
         return "`{" + ", ".join(f"{key}: …" for key in node["properties"]) + "}`"
-    return f"mapping of names to {_type(node.get('additionalProperties') or {}, root)}"
+    return f"mapping of names to {_type(any_entry(node), root)}"
 
 
 def _alternatives(parts: list[Schema], root: Schema) -> str:

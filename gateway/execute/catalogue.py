@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from gateway.config import BreakerSpec, ConcurrencySpec, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.config import Upstream
     from policies.model import Policy
 
 Lane = Literal["openai", "litellm", "worker"]
@@ -33,6 +34,11 @@ KEY_VARIABLES: dict[str, str] = {
 }
 
 
+_BREAKER: Final = BreakerSpec()
+_CONCURRENCY: Final = ConcurrencySpec()
+_UNCONFIGURED: Final = Upstream()
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """How to call one target."""
@@ -46,6 +52,17 @@ class Endpoint:
     """Base URL ending before `/chat/completions`; None lets litellm choose."""
     key: str | None = None
     headers: Mapping[str, str] | None = None
+    deployment: str = ""
+    """Which of several that serve this model; empty where there is one."""
+    breaker: BreakerSpec = _BREAKER
+    concurrency: ConcurrencySpec = _CONCURRENCY
+    retry_share: float = _UNCONFIGURED.retry_share
+
+    @property
+    def name(self) -> str:
+        """How logs, metrics and `/readyz` call it, e.g. `openai/gpt-5-mini`."""
+        model = self.model.removeprefix(f"{self.provider}/")
+        return f"{self.provider}/{model}" + (f"#{self.deployment}" if self.deployment else "")
 
     def __repr__(self) -> str:
         return f"Endpoint({self.lane}, {self.provider}, {self.model}, {self.url})"  # never the key
@@ -100,7 +117,15 @@ class Catalogue:
         if variable and not self._environ.get(variable):
             return f"set `{variable}`"
         key = self._environ.get(variable) if variable else None
-        if litellm:
-            return Endpoint("litellm", provider, model, url=base if configured else None, key=key)
-        headers = configured.headers if configured else None
-        return Endpoint("openai", provider, name, url=str(base).rstrip("/"), key=key, headers=headers)
+        said = configured or _UNCONFIGURED
+        return Endpoint(
+            "litellm" if litellm else "openai",
+            provider,
+            model if litellm else name,
+            url=(base if configured else None) if litellm else str(base).rstrip("/"),
+            key=key,
+            headers=configured.headers if configured and not litellm else None,
+            breaker=said.breaker,
+            concurrency=said.concurrency,
+            retry_share=said.retry_share,
+        )

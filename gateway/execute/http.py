@@ -13,6 +13,7 @@ from yarl import URL
 from gateway.errors import BadCompletion
 from gateway.execute import failures
 from gateway.execute.events import DONE, EventSplitter
+from gateway.execute.idle import IdleLimit
 from gateway.execute.streams import read_event
 from gateway.types import Answer
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5.0
 _UNIX = "unix://"
+_GUARDED = 0
+"""No limit: it would be one for all hosts together, with a queue that nobody bounds. Guards limit each endpoint."""
 _HEADERS = {
     "content-type": "application/json",
     "user-agent": "pointsman",
@@ -38,8 +41,7 @@ _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 class OpenAIExecutor:
     """Calls `POST /chat/completions` of any OpenAI-compatible URL over pooled connections."""
 
-    def __init__(self, *, max_connections: int = 512) -> None:
-        self._max_connections = max_connections
+    def __init__(self) -> None:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._urls: dict[str, URL] = {}
         self._timeouts: dict[tuple[float, bool], aiohttp.ClientTimeout] = {}
@@ -60,11 +62,12 @@ class OpenAIExecutor:
             raise failures.from_exception(endpoint.provider, error) from error
         headers = response.headers
         streamed = headers.get("content-type", "").startswith("text/event-stream")
-        read = _read_stream if streamed else _read_whole
         return Answer(
             model=endpoint.model,
             provider=endpoint.provider,
-            deltas=read(endpoint.provider, response, call),
+            deltas=_read_stream(endpoint.provider, response, call, step.timeout_s)
+            if streamed
+            else _read_whole(endpoint.provider, response),
             confidence=_number(headers.get("x-pointsman-confidence")),
             queue_ms=_number(headers.get("x-pointsman-queue-ms")),
             compute_ms=_number(headers.get("x-pointsman-compute-ms")),
@@ -82,9 +85,9 @@ class OpenAIExecutor:
         session = self._sessions.get(path)
         if session is None:
             connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(path=path, limit=self._max_connections)
+                aiohttp.UnixConnector(path=path, limit=_GUARDED)
                 if path
-                else aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=60)
+                else aiohttp.TCPConnector(limit=_GUARDED, ttl_dns_cache=60)
             )
             session = aiohttp.ClientSession(
                 connector=connector,
@@ -103,12 +106,11 @@ class OpenAIExecutor:
         return url
 
     def _timeout(self, limit_s: float, *, stream: bool) -> aiohttp.ClientTimeout:
-        """A whole answer has to be complete within the limit; of a stream, each piece has to follow within it."""
+        """A whole answer has to be complete within the limit; the pieces of a stream are watched as they come."""
         timeout = self._timeouts.get((limit_s, stream))
         if timeout is None:
             timeout = aiohttp.ClientTimeout(
                 total=None if stream else limit_s,
-                sock_read=limit_s if stream else None,
                 sock_connect=min(_CONNECT_TIMEOUT_S, limit_s),
             )
             self._timeouts[limit_s, stream] = timeout
@@ -147,7 +149,7 @@ async def _rejection(provider: str, response: aiohttp.ClientResponse) -> Excepti
 
 
 async def _read_whole(
-    provider: str, response: aiohttp.ClientResponse, call: Call
+    provider: str, response: aiohttp.ClientResponse
 ) -> AsyncGenerator[Sequence[Delta], None]:
     chunks: list[bytes] = []
     size = 0
@@ -168,16 +170,19 @@ async def _read_whole(
 
 
 async def _read_stream(
-    provider: str, response: aiohttp.ClientResponse, call: Call
+    provider: str, response: aiohttp.ClientResponse, call: Call, piece_s: float
 ) -> AsyncGenerator[Sequence[Delta], None]:
     """Deltas until `[DONE]`. A stream that ends without it has been cut, however clean its end looks."""
     splitter, hide_usage = EventSplitter(), not call.include_usage
     finished = False
+    idle = IdleLimit(piece_s, lambda: response.content.set_exception(TimeoutError()))
     try:
         async for chunk in response.content.iter_any():
             batch, ending = _read_batch(splitter.feed(chunk), hide_usage=hide_usage)
             if batch:
+                idle.pause()
                 yield batch
+                idle.resume()
             if isinstance(ending, BadCompletion):
                 raise ending
             if ending:
@@ -189,6 +194,7 @@ async def _read_stream(
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise failures.from_exception(provider, error) from error
     finally:
+        idle.stop()
         # Unread bytes make a connection useless; closing it is also what cancels the work behind it.
         if finished:
             response.release()

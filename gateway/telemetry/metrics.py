@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.types import Outcome
+
+_OPEN = {"closed": 0.0, "half-open": 0.5, "open": 1.0}
 
 _Metric = TypeVar("_Metric", Counter, Histogram)
 _NAMESPACE = "pointsman"
@@ -48,6 +52,7 @@ class Metrics:
             "spans_dropped", "Spans lost because the collector was too slow or away."
         )
         self._add_steering()
+        self._add_guards(counter)
         self.policy_loads = counter("policy_loads", "Policy files read.", "result")
 
     def _add_steering(self) -> None:
@@ -68,6 +73,20 @@ class Metrics:
         self.experiments_ended = gauge(
             "experiments_ended", "Experiments that are over and concern no request."
         )
+
+    def _add_guards(self, counter: Callable[..., Counter]) -> None:
+        """What stands before endpoints."""
+        self.circuits = Gauge(
+            "circuit_open",
+            "Circuit of an endpoint: 0 closed, 0.5 probing, 1 open; the worst of all processes.",
+            ("endpoint",),
+            namespace=_NAMESPACE,
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self.circuit_changes = counter("circuit_changes", "Changes of a circuit.", "endpoint", "to")
+        self.calls_not_sent = counter("calls_not_sent", "Calls that a guard held back.", "endpoint", "reason")
+        self.retries = counter("retries", "Retries by whether the budget let them.", "endpoint", "result")
 
     def observe(self, outcome: Outcome) -> None:
         """Count one finished request."""
@@ -95,6 +114,19 @@ class Metrics:
         self._of(self.shadows, target, status).inc()
         if cost_usd is not None:
             self._of(self.cost, target).inc(cost_usd)
+
+    def circuit(self, endpoint: str, state: str) -> None:
+        """A circuit breaker changed its state."""
+        self.circuits.labels(endpoint).set(_OPEN[state])
+        self._of(self.circuit_changes, endpoint, state).inc()
+
+    def not_sent(self, endpoint: str, code: str) -> None:
+        """A call was held back before anything was sent."""
+        self._of(self.calls_not_sent, endpoint, code).inc()
+
+    def retried(self, endpoint: str, *, allowed: bool) -> None:
+        """A target was to be asked again."""
+        self._of(self.retries, endpoint, "made" if allowed else "refused").inc()
 
     def _of(self, metric: _Metric, *labels: str) -> _Metric:
         """The child of a metric for these label values; finding it the library's way costs three times as much."""

@@ -23,6 +23,10 @@ def findings(tmp_path, text):
         ("upstream: {}\n", ["1:1 unknown key `upstream`; did you mean `upstreams`"]),
         ("upstreams:\n  vllm:\n    ulr: http://x\n", ["3:5 unknown key `ulr`; did you mean `url`"]),
         ("keys:\n  - id: app\n", ["2:5 missing key `sha256`"]),
+        (
+            "upstreams:\n  vllm:\n    breaker: {opens_s: 1}\n",
+            ["3:15 unknown key `opens_s`; did you mean `open_s`"],
+        ),
         ("models:\n  m: {path: x, pth: y}\n", ["2:16 unknown key `pth`; did you mean `path`"]),
     ],
 )
