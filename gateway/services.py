@@ -162,11 +162,9 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     records = _records(settings, metrics.records_dropped.inc)
     publishing = _publishing(settings, loaded, records)
     cache = _cache(settings)
-    openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
+    executors, attempts, guards = _calling(metrics)
     steering = steer(loaded.policy, records.engine, metrics)
     recorder = Recorder(metrics, records, loaded.policy.feedback, steering.note)
-    guards = Guards(metrics)
-    attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm}, guards)
     shadows = Shadows(attempts, steering.after(records.add_shadow), metrics.observe_shadow)
     pipeline = Pipeline(
         policy=lambda: loaded.policy.current,
@@ -190,13 +188,21 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         records=records,
         recorder=recorder,
         cache=cache,
-        executors=(openai, litellm),
+        executors=executors,
         shadows=shadows,
         admin=_admin_gate(settings, loaded.authenticator, host),
         classifier=loaded.classifier,
         publishing=publishing,
         steering=steering,
     )
+
+
+def _calling(metrics: Metrics) -> tuple[tuple[OpenAIExecutor, LiteLLMExecutor], Attempts, Guards]:
+    """What calls targets, and what stands before each of them."""
+    openai, litellm = OpenAIExecutor(), LiteLLMExecutor()
+    guards = Guards(metrics)
+    attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm}, guards)
+    return (openai, litellm), attempts, guards
 
 
 def load_classifier(settings: Settings) -> RequestClassifier:
