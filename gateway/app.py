@@ -90,7 +90,8 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 def _judge(services: Services) -> Judge:
     settings = services.settings
     path = services.policy.path if settings.policy_source == "file" else None
-    return Judge(services.classifier, settings.local_usd_per_cpu_hour, default_call, path)
+    releases = services.policy.labels.releases
+    return Judge(services.classifier, settings.local_usd_per_cpu_hour, default_call, path, releases)
 
 
 async def _on_gateway_error(_: Request, error: Exception) -> Response:

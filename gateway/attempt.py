@@ -171,7 +171,7 @@ class Attempts:
         answer = await self._executors[endpoint.lane].open(call, step, endpoint, traceparent)
         first: list[Delta] = []
         try:
-            verdict = judge(answer.confidence, step.accept_confidence)
+            verdict = judge(answer.confidence, step.accept_confidence, proved=step.acceptance is not None)
             if not verdict.accepted:
                 raise NotConfident(f"`{step.target}` is not sure enough: {verdict.reason}.")
             async for batch in answer.deltas:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.types import Call
+    from policies.acceptance import Releases
     from policies.cases import FactsFor
     from policies.diff import Difference
     from policies.facts import Facts
@@ -34,13 +35,19 @@ class Judge:
     """Finds what `pointsman policy check` finds, with the classifier that serves."""
 
     def __init__(
-        self, classifier: RequestClassifier, local_usd_per_cpu_hour: float, call_of: CallOf, path: Path | None
+        self,
+        classifier: RequestClassifier,
+        local_usd_per_cpu_hour: float,
+        call_of: CallOf,
+        path: Path | None,
+        releases: Releases | None = None,
     ) -> None:
         """`path`: the policy file that is to be replaced; files of cases beside it are run too."""
         self._classifier = classifier
         self._usd_per_cpu_hour = local_usd_per_cpu_hour
         self._call_of = call_of
         self._path = path
+        self._releases = releases
 
     def findings(self, found: Loaded | Refused) -> tuple[Finding, ...]:
         """Everything about form, names, reach, plans and cases; takes milliseconds, so not on the event loop."""
@@ -53,7 +60,7 @@ class Judge:
 
     @cached_property
     def _knowledge(self) -> Knowledge:
-        return policy_knowledge(self._classifier, self._usd_per_cpu_hour)
+        return policy_knowledge(self._classifier, self._usd_per_cpu_hour, self._releases)
 
 
 def comparison(

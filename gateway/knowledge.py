@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from gateway.decide import FALLBACK_SUCCESS, ability_of
 from gateway.telemetry.cost import Prices
+from policies.acceptance import NothingGraded
 from policies.knowledge import Knowledge
 from policies.labels import Labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from policies.acceptance import Releases
     from policies.knowledge import CostOf
     from policies.model import Policy
     from routers.attainable import Attainable
@@ -21,21 +23,24 @@ if TYPE_CHECKING:
     Bounds = tuple[float, float]
 
 
-def policy_labels(classifier: RequestClassifier) -> Labels:
-    """The names that a policy may use for what this classifier says."""
+def policy_labels(classifier: RequestClassifier, releases: Releases | None = None) -> Labels:
+    """The names that a policy may use for what this classifier says, and what risks of local models come to."""
     labels = classifier.labels
     return Labels(
         tasks=frozenset(labels.tasks),
         domains=frozenset(labels.domains),
         abilities=frozenset(classifier.abilities),
         languages=frozenset(labels.languages),
+        releases=releases or NothingGraded(),
     )
 
 
-def policy_knowledge(classifier: RequestClassifier, local_usd_per_cpu_hour: float) -> Knowledge:
+def policy_knowledge(
+    classifier: RequestClassifier, local_usd_per_cpu_hour: float, releases: Releases | None = None
+) -> Knowledge:
     """What `policies.review` reasons with; the bounds are worked out once."""
     return Knowledge(
-        labels=policy_labels(classifier),
+        labels=policy_labels(classifier, releases),
         attainable=partial(_attainable, classifier.attainable()),
         costs=partial(_costs, local_usd_per_cpu_hour),
     )

@@ -78,7 +78,8 @@ class PolicyHolder:
         self.files: tuple[Path, ...] = (path,)
         """The file and what it includes, as of the last reading: when one changes, it is time to read again."""
         self._catalogue = catalogue
-        self._labels = labels
+        self.labels = labels
+        """What policies are read against."""
         self._cpu_price = local_usd_per_cpu_hour
         self._metrics = metrics
         built = self._read()
@@ -110,7 +111,7 @@ class PolicyHolder:
 
     def parse(self, text: str, source: str) -> Loaded | Refused:
         """`text` as a policy of this deployment, with its findings; changes nothing."""
-        return loads(text, source, self._labels, folder=self.folder)
+        return loads(text, source, self.labels, folder=self.folder)
 
     def adopt(self, built: LivePolicy) -> bool:
         """Put `built` in force; True when that is another version."""
@@ -133,7 +134,7 @@ class PolicyHolder:
             self._metrics.policy_loads.labels("refused").inc()
 
     def _read(self) -> LivePolicy | tuple[Finding, ...]:
-        loaded = load(self.path, self._labels)
+        loaded = load(self.path, self.labels)
         self.files = (self.path, *loaded.files)
         return self._built(loaded)
 

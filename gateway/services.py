@@ -12,6 +12,7 @@ from gateway.attempt import Attempts
 from gateway.auth import AdminGate, Authenticator, is_loopback
 from gateway.cache.memory import MemoryCache
 from gateway.climb import Climber
+from gateway.confidences import Confidences
 from gateway.config import GatewayConfig, load_config
 from gateway.errors import StartupError
 from gateway.execute.catalogue import Catalogue
@@ -127,7 +128,11 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
     path = settings.policy or SHIPPED_POLICY
     try:
         holder = PolicyHolder(
-            path, catalogue, policy_labels(classifier), settings.local_usd_per_cpu_hour, metrics
+            path,
+            catalogue,
+            policy_labels(classifier, Confidences.of(settings, config)),
+            settings.local_usd_per_cpu_hour,
+            metrics,
         )
     except StartupError as error:
         raise StartupError([*findings, *error.findings]) from None

@@ -59,7 +59,7 @@ def run_cases(loaded: Loaded, facts_for: FactsFor, others: CaseFile | None = Non
     """
     where = loaded if others is None else others
     experiments = frozenset(experiment.id for experiment in loaded.policy.experiments)
-    certain = compile_policy(with_certain_draws(loaded.policy), loaded.version)
+    certain = compile_policy(with_certain_draws(loaded.policy), loaded.version, loaded.compiled.releases)
     results = []
     for index, case in enumerate(loaded.policy.tests if others is None else others.cases):
         facts = replace(case_facts(case, facts_for), ended=experiments)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policies.cases import CaseResult, FactsFor
-    from policies.findings import Finding
+    from policies.findings import Finding, Severity
     from policies.knowledge import Knowledge
 
     Reader = Callable[[Loaded], FactsFor]
@@ -37,7 +37,20 @@ class Checked:
     @property
     def errors(self) -> int:
         """How many findings are errors."""
-        return sum(finding.severity == "error" for finding in self.findings)
+        return self._count("error")
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return self._count("warning")
+
+    @property
+    def notes(self) -> int:
+        """How many only tell something."""
+        return self._count("note")
+
+    def _count(self, severity: Severity) -> int:
+        return sum(finding.severity == severity for finding in self.findings)
 
 
 def check_policy(path: Path, knowledge: Knowledge, reader: Reader) -> Checked:

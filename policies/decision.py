@@ -48,8 +48,9 @@ class Skipped:
     target: str
     reason: str
     """In words a caller may read, e.g. "set `OPENAI_API_KEY`"."""
-    cause: Literal["unavailable", "incapable", "forbidden", "too_costly", "too_weak"]
-    """`too_weak`: usable, but a missing upstream was needed to reach what the plan asks."""
+    cause: Literal["unavailable", "incapable", "forbidden", "too_costly", "too_weak", "too_risky"]
+    """`too_weak`: usable, but a missing upstream was needed to reach what the plan asks. `too_risky`: nothing shows
+    that its answers keep to the risk that the plan accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Step:
     retries: int = 0
     first_token_s: float | None = None
     """For the first piece of a stream; None: as `timeout_s`."""
+    acceptance: str | None = None
+    """Where `accept_confidence` came from a risk: what shows it, in words."""
 
 
 @dataclass(frozen=True, slots=True)

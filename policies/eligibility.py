@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from policies.decision import Skipped
@@ -29,7 +30,7 @@ class Forbidden:
 class Eligibility:
     """Answers for one request which targets may take it. Everything that a plan runs has passed `obstacle`."""
 
-    __slots__ = ("budget", "facts", "forbidden", "needs", "targets")
+    __slots__ = ("budget", "facts", "forbidden", "needs", "targets", "unproved")
 
     def __init__(
         self,
@@ -39,16 +40,30 @@ class Eligibility:
         budget: float | None,
         *,
         offers: bool = True,
+        unproved: Mapping[str, Skipped] = MappingProxyType({}),
     ) -> None:
-        """`budget` is the plan's; without `offers`, tools that are merely offered do not count."""
+        """`budget` and `unproved` are the plan's; without `offers`, tools that are merely offered do not count."""
         self.targets = targets
         self.facts = facts
         self.forbidden = forbidden
         self.budget = budget
         self.needs = tuple(_needs(facts, offers=offers))
+        self.unproved = unproved
 
     def obstacle(self, name: str) -> Skipped | None:
-        """Why this target cannot take the request, lasting reasons before passing ones; None if it can."""
+        """Why this target cannot answer the request, lasting reasons before passing ones; None if it can."""
+        return self._barred(name) or self.unproved.get(name) or self._not_now(name)
+
+    def allows(self, name: str) -> bool:
+        """Whether nothing keeps the target from answering the request."""
+        return self.obstacle(name) is None
+
+    def may_see(self, name: str) -> bool:
+        """Whether nothing keeps the target from taking the request, its answer not being released."""
+        return self._barred(name) is None and self._not_now(name) is None
+
+    def _barred(self, name: str) -> Skipped | None:
+        """What no other moment changes."""
         target = self.targets.get(name)
         if target is None:  # only where a policy was compiled against the findings of `validate`
             return Skipped(name, "the policy has no such target", "incapable")
@@ -57,6 +72,11 @@ class Eligibility:
                 return Skipped(name, f"forbidden by rule `{ban.rule}`", "forbidden")
         if (lack := self._incapable(target)) is not None:
             return Skipped(name, lack, "incapable")
+        return None
+
+    def _not_now(self, name: str) -> Skipped | None:
+        """What this request costs, and whether the target is there."""
+        target = self.targets[name]
         if (cost := self.facts.cost_usd.get(name)) is not None:
             for cap in (target.max_cost_usd, self.budget):
                 if cap is not None and cost > cap:
@@ -64,10 +84,6 @@ class Eligibility:
         if name in self.facts.unavailable:
             return Skipped(name, self.facts.unavailable[name], "unavailable")
         return None
-
-    def allows(self, name: str) -> bool:
-        """Whether nothing keeps the target from taking the request."""
-        return self.obstacle(name) is None
 
     def _incapable(self, target: Target) -> str | None:
         for capability in self.needs:

@@ -15,6 +15,7 @@ from policies.planning import CompiledPlan, build_plan, compile_plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from policies.acceptance import Releases
     from policies.facts import Facts
     from policies.model import Match, Policy, Rule, Target, When
 
@@ -62,6 +63,8 @@ class CompiledPolicy:
     aliases: tuple[tuple[Callable[[str], bool], str], ...]
     specialists: Mapping[str, str]
     """Model name of a specialist -> its target."""
+    releases: Releases | None = None
+    """What the accepted risks were worked out from."""
 
     @property
     def targets(self) -> Mapping[str, Target]:
@@ -88,23 +91,29 @@ class CompiledPolicy:
         return next((stands_for for matches, stands_for in self.aliases if matches(name)), None)
 
 
-def compile_policy(policy: Policy, version: str) -> CompiledPolicy:
-    """Compile a policy that `validate` found no error in; `version` is recorded with every decision."""
-    rules = tuple(_compile_rule(policy, rule, position) for position, rule in enumerate(policy.rules))
+def compile_policy(policy: Policy, version: str, releases: Releases | None = None) -> CompiledPolicy:
+    """Compile a policy that `validate` found no error in; `version` is recorded with every decision.
+
+    `releases` knows from which confidence on answers keep to an accepted risk; without it none is known to.
+    """
+    rules = tuple(
+        _compile_rule(policy, rule, position, releases) for position, rule in enumerate(policy.rules)
+    )
     return CompiledPolicy(
         version=version,
         policy=policy,
         rules=rules,
         forbidding=tuple(rule for rule in rules if rule.forbids is not None),
-        default=compile_plan(policy, policy.default, DEFAULT),
+        default=compile_plan(policy, policy.default, DEFAULT, releases),
         default_forbids=_forbidden(policy.default, DEFAULT),
         direct=dict(_direct_plans(policy)),
         aliases=tuple((glob_matcher((glob,)), name) for glob, name in policy.aliases.items()),
         specialists={t.model: name for name, t in reversed(policy.targets.items()) if t.kind == "specialist"},
+        releases=releases,
     )
 
 
-def _compile_rule(policy: Policy, rule: Rule, position: int) -> CompiledRule:
+def _compile_rule(policy: Policy, rule: Rule, position: int, releases: Releases | None) -> CompiledRule:
     conditions = compile_when(rule.when)
     models = tuple(named_models(rule.when))
     return CompiledRule(
@@ -112,7 +121,7 @@ def _compile_rule(policy: Policy, rule: Rule, position: int) -> CompiledRule:
         position=position,
         conditions=conditions,
         probes=probes_of(conditions),
-        plan=compile_plan(policy, rule.then, rule.id),
+        plan=compile_plan(policy, rule.then, rule.id, releases),
         forbids=_forbidden(rule.then, rule.id),
         models=matcher(models) if models else None,
     )

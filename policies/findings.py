@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Severity = Literal["error", "warning"]
-Check = Literal["form", "names", "reach", "bounds", "fallback", "capability", "cost", "test"]
+Severity = Literal["error", "warning", "note"]
+Check = Literal["form", "names", "reach", "bounds", "fallback", "capability", "cost", "risk", "test"]
 CHECKS: dict[Check, str] = {
     "form": "The file says something that the policy language does not know.",
     "names": "A name, a plan or a value that cannot be as it stands.",
@@ -19,6 +19,7 @@ CHECKS: dict[Check, str] = {
     "fallback": "A plan that ends without an answer although another target could give one.",
     "capability": "A target that can do nothing with the requests that its rule lets in.",
     "cost": "A cap on cost that no request stays below.",
+    "risk": "What an accepted risk or confidence comes to, for the answers that were graded.",
     "test": "A case of the policy that is not decided as it demands.",
 }
 """Every check, with what its findings are about."""
@@ -26,7 +27,7 @@ CHECKS: dict[Check, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to fix (error) or to look at (warning). Lines and columns count from 1."""
+    """One thing to fix (error), to look at (warning) or to know (note). Lines and columns count from 1."""
 
     severity: Severity
     path: str

@@ -1,8 +1,10 @@
-"""The names a classifier knows, told to `validate` by whoever holds the classifier."""
+"""What a policy is read against: the names a classifier knows, and what is known of targets' confidences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from policies.acceptance import NothingGraded, Releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +15,5 @@ class Labels:
     domains: frozenset[str] = frozenset()
     abilities: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
+    releases: Releases = field(default_factory=NothingGraded)
+    """What `accept: {risk: ...}` comes to for each target."""

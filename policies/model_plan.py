@@ -6,7 +6,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policies.scalars import Closed, Flag, ListOnly, Names, NotNegative, Probability, Retries, Seconds, Text
+from policies.scalars import (
+    Closed,
+    Flag,
+    ListOnly,
+    Names,
+    NotNegative,
+    Probability,
+    Retries,
+    Seconds,
+    Share,
+    Text,
+)
 
 OnMissing = Literal["fail", "degrade"]
 REQUEST, ANSWER = "{request}", "{answer}"
@@ -14,10 +25,27 @@ REQUEST, ANSWER = "{request}", "{answer}"
 
 
 class Accept(Closed):
-    """When an answer of a local model is released: below this confidence the next step is tried."""
+    """When an answer of a local model is released; of one that is not, the next step is tried.
 
-    confidence: Probability
-    """Calibrated probability that the answer is right, as the model reports it."""
+    Either a confidence, or a risk, for which the confidence is worked out from answers that were graded.
+    """
+
+    confidence: Probability | None = None
+    """Least calibrated probability that the answer is right, as the model reports it."""
+    risk: Share | None = None
+    """Largest share of the requests that come to a local step which it may answer wrongly. The confidence that keeps
+    to it comes from the graded answers of the target: a specialist brings those it was calibrated on,
+    `pointsman targets confidences` takes your own. Where they are too few to show it, the step is passed over."""
+    confidence_level: Share = 0.95
+    """Of `risk`: how sure the bound is, over the draw of the graded answers."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.confidence is None) == (self.risk is None):
+            raise ValueError("give either `confidence` or `risk`")
+        if self.risk is None and "confidence_level" in self.model_fields_set:
+            raise ValueError("`confidence_level` belongs to `risk`")
+        return self
 
 
 class CacheSpec(Closed):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from policies.acceptance import NothingGraded, release
 from policies.choosing import chosen_first, success
 from policies.decision import CachePlan, Hedge, Plan, Shadow, Skipped, Stage, Step
 from policies.drawing import Drawn, concerns, draw, is_drawn, uniform
@@ -13,8 +14,9 @@ from policies.eligibility import Eligibility, Forbidden
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from policies.acceptance import Releases
     from policies.facts import Facts
-    from policies.model import Experiment, PlanSpec, Policy
+    from policies.model import Experiment, PlanSpec, Policy, Target
 
 MISSING_UPSTREAM = "missing-upstream"
 """`Plan.degraded` when a local model stands in for an upstream that is not there."""
@@ -34,17 +36,26 @@ class CompiledPlan:
     cache: CachePlan
     experiments: tuple[Experiment, ...]
     """Those that may concern this plan."""
+    unproved: Mapping[str, Skipped]
+    """Targets whose answers are never released here, because nothing shows that they keep to the accepted risk."""
 
 
-def compile_plan(policy: Policy, spec: PlanSpec, rule: str, *, experiments: bool = True) -> CompiledPlan:
-    """Prepare `spec`, the plan of `rule`; without `experiments` nothing is drawn."""
+def compile_plan(
+    policy: Policy, spec: PlanSpec, rule: str, releases: Releases | None = None, *, experiments: bool = True
+) -> CompiledPlan:
+    """Prepare `spec`, the plan of `rule`; without `experiments` nothing is drawn.
+
+    `releases` turns an accepted risk into a confidence; without it nothing is known and no such answer is released.
+    """
+    made = _released_steps(policy, spec, releases or NothingGraded())
     return CompiledPlan(
         salt=f"shadow {rule}",
         spec=spec,
         names=tuple(dict.fromkeys(spec.steps or spec.among or ())),
-        steps={name: _step(policy, spec, name) for name in policy.targets},
+        steps={name: step for name, (step, _) in made.items()},
         cache=CachePlan(spec.cache.exact, spec.cache.ttl_s, spec.cache.sampled),
         experiments=policy.experiments if experiments else (),
+        unproved={name: reason for name, (_, reason) in made.items() if reason is not None},
     )
 
 
@@ -57,7 +68,7 @@ def build_plan(
     `on_missing_upstream: degrade`, the local target most likely to succeed stands in.
     """
     spec = plan.spec
-    eligibility = Eligibility(policy.targets, facts, forbidden, spec.budget)
+    eligibility = Eligibility(policy.targets, facts, forbidden, spec.budget, unproved=plan.unproved)
     skipped: list[Skipped] = []
     usable: list[str] = []
     for name in plan.names:
@@ -109,16 +120,19 @@ def _hedge(spec: PlanSpec, plan: Plan, facts: Facts) -> Hedge | None:
 
 
 def _shadows(plan: CompiledPlan, built: Plan, eligibility: Eligibility) -> tuple[Shadow, ...]:
-    """Who else gets the request: by the plan itself, and by experiments; each target once, never the first one."""
+    """Who else gets the request: by the plan itself, and by experiments; each target once, never the first one.
+
+    Their answers are not released, so a target that is not accepted yet may well be one of them.
+    """
     facts, spec = eligibility.facts, plan.spec.shadow
     found: dict[str, Shadow] = {}
     if spec is not None and uniform(plan.salt, facts.request_id) < spec.share:
         for name in spec.targets:
-            if eligibility.allows(name):
+            if eligibility.may_see(name):
                 found[name] = Shadow(plan.steps[name], spec.share, spec.keep_answers)
     order = [step.target for step in built.steps]
     for experiment in plan.experiments:
-        if experiment.kind == "shadow" and concerns(experiment, order, facts, eligibility.allows):
+        if experiment.kind == "shadow" and concerns(experiment, order, facts, eligibility.may_see):
             to = experiment.to or ""
             if to not in found and is_drawn(experiment, facts):
                 found[to] = Shadow(plan.steps[to], experiment.share, experiment=experiment.id)
@@ -175,19 +189,34 @@ def _too_weak(name: str, facts: Facts) -> Skipped:
 
 def _unheld(step: Step) -> Step:
     """The step without `accept`: there is nobody to pass a doubtful answer on to."""
-    return Step(step.target, step.kind, step.model, None, step.timeout_s, step.retries, step.first_token_s)
+    return replace(step, accept_confidence=None, acceptance=None)
 
 
-def _step(policy: Policy, spec: PlanSpec, name: str) -> Step:
+def _released_steps(
+    policy: Policy, spec: PlanSpec, releases: Releases
+) -> dict[str, tuple[Step, Skipped | None]]:
+    """Every target as a step, and why its answers are never released where that is so."""
+    made: dict[str, tuple[Step, Skipped | None]] = {}
+    for name, target in policy.targets.items():
+        threshold, words, reason = None, None, None
+        if spec.accept is not None and target.kind != "upstream":
+            threshold = spec.accept.confidence
+            if (found := release(name, target, spec.accept, releases)) is not None:
+                threshold, words = found.threshold, found.words
+                reason = Skipped(name, words, "too_risky") if threshold is None else None
+        made[name] = (_step(spec, name, target, threshold, words), reason)
+    return made
+
+
+def _step(spec: PlanSpec, name: str, target: Target, threshold: float | None, words: str | None) -> Step:
     """A target as a step. Only local models report a confidence, so only they are held to `accept`."""
-    target = policy.targets[name]
-    accept = spec.accept.confidence if spec.accept is not None else None
     return Step(
         target=name,
         kind=target.kind,
         model=target.model,
-        accept_confidence=accept if target.kind != "upstream" else None,
+        accept_confidence=threshold,
         timeout_s=spec.timeout_s if spec.timeout_s is not None else target.timeout_s,
         retries=spec.retries if spec.retries is not None else target.retries,
         first_token_s=spec.first_token_s if spec.first_token_s is not None else target.first_token_s,
+        acceptance=words,
     )

@@ -44,6 +44,7 @@ ListOnly = BeforeValidator(lambda value: tuple(value) if isinstance(value, list)
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Probability = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1, strict=True, allow_inf_nan=False)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]

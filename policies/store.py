@@ -105,7 +105,7 @@ def loads(
     if any(finding.severity == "error" for finding in findings):
         return Refused(source, findings, policy, document, whole.files)
     text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    compiled = compile_policy(policy, content_version(policy))
+    compiled = compile_policy(policy, content_version(policy), labels.releases if labels else None)
     return Loaded(source, policy, compiled, findings, document, text, whole.files, whole.texts)
 
 

@@ -34,6 +34,11 @@ def warning(loc: Loc, message: str, check: Check, *, on_key: bool = False) -> Pr
     return Problem(loc, message, "warning", on_key, check)
 
 
+def note(loc: Loc, message: str, check: Check) -> Problem:
+    """Something to know about a policy that asks for no change."""
+    return Problem(loc, message, "note", check=check)
+
+
 def unknown(name: str, known: Iterable[str], loc: Loc, what: str) -> Iterator[Problem]:
     """A problem if `name` is not one of `known`, with the nearest of them."""
     known = tuple(known)

@@ -76,6 +76,22 @@ def read_scores(file: Path) -> dict[str, float]:
     return found
 
 
+def read_confidences(file: Path) -> list[tuple[float, bool]]:
+    """(Confidence, right) of rows with `confidence`, 0 to 1, and `acceptable`, true or false.
+
+    Raises `GradedFileError`.
+    """
+    found = []
+    for place, row in _objects(file, _bytes(file)):
+        right = row.get("acceptable")
+        if right not in (0, 1):
+            raise GradedFileError(f"{place}: `acceptable` must be true or false")
+        found.append((_grade(row, "confidence", place), bool(right)))
+    if not found:
+        raise GradedFileError(f"{file}: has no rows")
+    return found
+
+
 def identity(text: RequestText) -> str:
     """SHA-256 over the words of a request, without case, spaces and punctuation: equal requests share it."""
     plain = "".join(letter for letter in f"{text.system}\n{text.user}".lower() if letter.isalnum())

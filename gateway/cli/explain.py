@@ -84,8 +84,11 @@ def _print_steps(console: Console, decision: Decision, costs: Mapping[str, float
     for number, step in enumerate(decision.plan.steps, 1):
         cost = costs.get(step.target)
         price = "price unknown" if cost is None else f"expected ${cost:.7f}".rstrip("0")
-        accept = f", released from confidence {step.accept_confidence:g}" if step.accept_confidence else ""
+        bare = step.acceptance is None and step.accept_confidence
+        accept = f", released from confidence {step.accept_confidence:g}" if bare else ""
         console.print(f"  {number}. {escape(step.target)}  [dim]{escape(step.model)}[/dim]  {price}{accept}")
+        if step.acceptance is not None:
+            console.print(f"     [dim]{escape(step.acceptance)}[/dim]")
     for skipped in decision.plan.skipped:
         console.print(f"  [yellow]skipped[/yellow] {escape(skipped.target)}: {escape(skipped.reason)}")
     if decision.plan.degraded:

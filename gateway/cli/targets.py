@@ -83,6 +83,51 @@ def calibrate(
         print_placement(ability, placement, stored, time.perf_counter() - start)
 
 
+@targets_app.command("confidences")
+def confidences(
+    name: Annotated[str, typer.Argument(help="A specialist of the policy, by its target's name.")],
+    graded: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON Lines (may be .gz) of `confidence`, as `x-pointsman-confidence` said it, and `acceptable`: "
+            "true or false. Replaces what was known of this target. Every answer counts, also those held back."
+        ),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Confidence that the bound on the risk holds.")] = 0.95,
+    policy: PolicyOption = None,
+    config: Annotated[Path | None, typer.Option(help="gateway.yaml.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what `accept: {risk: ...}` comes to for a specialist, from its calibration rows or your graded answers."""
+    from gateway.cli.confidences_report import controls, print_controls, read_target
+    from gateway.cli.startup import read_settings
+    from gateway.confidences import own_table
+    from routers.graded import GradedFileError, read_confidences
+    from routers.risk import ConfidenceTable, write_table
+
+    if not 0 < level < 1:
+        raise typer.BadParameter("lies between 0 and 1", param_hint="--level")
+    settings = read_settings(policy, config)
+    try:
+        known, target = read_target(settings, name)
+        if graded is not None:
+            table = ConfidenceTable.of(read_confidences(graded), f"graded answers of {graded.name}")
+            write_table(own_table(settings.data_dir, name), table)
+    except (GradedFileError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    found = known.table(name, target)
+    if found is None:
+        print(f"error: no graded answers of `{name}` are known; give some with --graded", file=sys.stderr)
+        raise typer.Exit(1)
+    rows = controls(found, level)
+    if as_json:
+        told = {"target": name, "data": found.data, "rows": found.n, "confidence_level": level, "risks": rows}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print_controls(name, found, level, rows)
+
+
 def _ability(name: str, version: str, placement: Placement, file: GradedFile) -> PlacedAbility:
     from routers.placed import PlacedAbility
 

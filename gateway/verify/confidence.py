@@ -13,8 +13,15 @@ class Verdict:
     reason: str = ""
 
 
-def judge(confidence: float | None, threshold: float | None) -> Verdict:
-    """Accept when no threshold is set, when the target reports no confidence, or when it is high enough."""
+def judge(confidence: float | None, threshold: float | None, *, proved: bool = False) -> Verdict:
+    """Accept when no threshold is set, when the target reports no confidence, or when it is high enough.
+
+    A threshold that is `proved` to keep to a risk holds for reported confidences alone: an answer without is refused.
+    """
+    if confidence is None and proved and threshold is not None:
+        return Verdict(
+            accepted=False, reason="it reports no confidence, so nothing shows that it keeps to the risk"
+        )
     if threshold is None or confidence is None or confidence >= threshold:
         return Verdict(accepted=True)
     return Verdict(

@@ -42,7 +42,7 @@ class Rollback(_Asked):
 class FindingOut(BaseModel):
     """One thing to fix (error) or to look at (warning)."""
 
-    severity: Literal["error", "warning"]
+    severity: Literal["error", "warning", "note"]
     path: str = Field(
         description="`policy` for the text that was sent, the path for a file that it includes."
     )

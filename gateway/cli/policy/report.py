@@ -45,7 +45,7 @@ def exit_code(checked: Sequence[Checked], *, strict: bool) -> int:
     """0: nothing wrong; 1: only warnings, and `strict`; 2: at least one error."""
     if any(one.errors for one in checked):
         return EXIT_FINDINGS
-    return 1 if strict and any(one.findings for one in checked) else 0
+    return 1 if strict and any(one.warnings for one in checked) else 0
 
 
 def workflow_command(finding: Finding) -> str:
@@ -57,7 +57,8 @@ def workflow_command(finding: Finding) -> str:
         "title": f"policy {finding.check}" + (f", rule {finding.rule}" if finding.rule else ""),
     }
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    return f"::{finding.severity} {listed}::{_data(finding.message)}"
+    command = "notice" if finding.severity == "note" else finding.severity
+    return f"::{command} {listed}::{_data(finding.message)}"
 
 
 def _data(text: str) -> str:
@@ -69,9 +70,8 @@ def _property(text: str) -> str:
 
 
 def _summary(one: Checked) -> str:
-    warnings = len(one.findings) - one.errors
-    found = [_count(one.errors, "error")] if one.errors else []
-    found += [_count(warnings, "warning")] if warnings else []
+    counts = {"error": one.errors, "warning": one.warnings, "note": one.notes}
+    found = [_count(number, noun) for noun, number in counts.items() if number]
     failed = sum(not result.passed for result in one.results)
     cases = _count(len(one.results), "case")
     ran = (
@@ -90,6 +90,7 @@ def _file(one: Checked) -> dict[str, object]:
         "path": one.source,
         "version": one.loaded.version if one.loaded else None,
         "errors": one.errors,
-        "warnings": len(one.findings) - one.errors,
+        "warnings": one.warnings,
+        "notes": one.notes,
         "cases": {"run": len(one.results), "failed": failed},
     }

@@ -89,6 +89,7 @@ def train(options: argparse.Namespace) -> None:
         foreign_words=facts.foreign_words,
     )
     report.write_specialist(options.out, trainer.network, card)
+    report.write_confidences(options.out, calibration / temperature, _truth(split.calibration, labels), card)
     report.write_card(
         options.out, card, facts, report.Run(options.task, recipe, sizes, len(lexicon)), evaluations
     )

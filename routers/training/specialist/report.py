@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.torch import save_file
 
+from routers import risk
 from routers.specialists.registry import HeldOut, SpecialistCard, read_card
 from routers.training.specialist import measures
 
@@ -90,6 +91,20 @@ def write_specialist(folder: Path, network: Network, card: SpecialistCard) -> No
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes files that only their owner can read
     read_card(folder)
+
+
+def write_confidences(
+    folder: Path, scaled: NDArray[np.float64], truth: NDArray[np.int64], card: SpecialistCard
+) -> None:
+    """Write `calibration.json`, from which `accept: {risk: ...}` is worked out; see `routers/risk.py`.
+
+    `scaled` are logits over the temperature, shape (rows, labels), of texts that were not trained on.
+    """
+    probabilities = measures.softmax(scaled)
+    right = probabilities.argmax(axis=1) == truth
+    graded = zip(probabilities.max(axis=1).tolist(), right.tolist(), strict=True)
+    data = f"calibration rows of `{card.name}`, typed spacing"
+    risk.write_table(folder / risk.FILE, risk.ConfidenceTable.of(graded, data))
 
 
 def digest(path: Path) -> str:

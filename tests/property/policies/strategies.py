@@ -93,7 +93,8 @@ conditions = st.recursive(
 _targets = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4)
 _limits = {
     "forbid": st.lists(st.sampled_from(KINDS + NAMES), max_size=2),
-    "accept": st.fixed_dictionaries({"confidence": probability}),
+    "accept": st.fixed_dictionaries({"confidence": probability})
+    | st.fixed_dictionaries({"risk": st.just(0.1)}),
     "on_missing_upstream": st.sampled_from(["fail", "degrade"]),
     "budget": probability,
     "hedge": st.fixed_dictionaries({}, optional={"after_s": st.just(0.5)}),

@@ -176,3 +176,71 @@ def test_what_cannot_be_learnt_from_is_refused(tmp_path: Path, lines: list[str],
     assert shown.exit_code == 1
     assert said in shown.output
     assert not (tmp_path / "data").exists()
+
+
+SPECIALIST = """
+version: 1
+targets:
+  mood: {kind: specialist, model: sentiment}
+  small: {kind: local, model: smollm2-135m-instruct}
+default: {steps: [mood, small], accept: {risk: 0.02}}
+"""
+
+
+@pytest.fixture
+def specialist(tmp_path: Path) -> str:
+    """A policy with a specialist."""
+    path = tmp_path / "specialist.yaml"
+    path.write_text(SPECIALIST)
+    return str(path)
+
+
+def graded_confidences(path: Path, n: int) -> str:
+    """`n` right answers, of which none is surer than 0.9."""
+    rows = [{"confidence": 0.5 + 0.4 * index / n, "acceptable": True} for index in range(n)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return str(path)
+
+
+def test_confidences_shows_what_a_risk_comes_to(specialist: str) -> None:
+    """A specialist that ships with graded answers can be asked at once."""
+    shown = run("targets", "confidences", "mood", "--policy", specialist, "--json")
+    told = json.loads(shown.stdout)
+    assert told["rows"] > 600
+    thresholds = [row["threshold"] for row in told["risks"] if row["threshold"] is not None]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert "released from confidence" in run("targets", "confidences", "mood", "--policy", specialist).stdout
+
+
+def test_own_grades_take_the_place_of_the_shipped_ones(specialist: str, tmp_path: Path) -> None:
+    """From the next check on the policy is held to them."""
+    few = graded_confidences(tmp_path / "few.jsonl", 41)
+    assert run("targets", "confidences", "mood", "--graded", few, "--policy", specialist).exit_code == 0
+    said = " ".join(run("policy", "check", specialist).stdout.split())
+    assert "n = 41 rows are too few for risk 0.02 at confidence 0.95; it takes 149 or more" in said
+    enough = graded_confidences(tmp_path / "enough.jsonl", 150)
+    run("targets", "confidences", "mood", "--graded", enough, "--policy", specialist)
+    assert "note: `mood` is released from 0: risk 0.02" in " ".join(
+        run("policy", "check", specialist).stdout.split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("small", "", "only specialists report a confidence"),
+        ("moood", "", "did you mean `mood`"),
+        ("mood", '{"confidence": 0.5, "acceptable": 0.5}', "`acceptable` must be true or false"),
+        ("mood", '{"confidence": 50, "acceptable": true}', "`confidence` is 50"),
+        ("mood", "", "has no rows"),
+    ],
+)
+def test_what_cannot_be_graded_is_said(
+    specialist: str, tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    """One line that says what is wrong, exit 1, and nothing stored."""
+    (tmp_path / "g.jsonl").write_text(text)
+    ended = run("targets", "confidences", name, "--graded", str(tmp_path / "g.jsonl"), "--policy", specialist)
+    assert ended.exit_code == 1
+    assert message in " ".join(ended.output.split())
+    assert not (tmp_path / "data" / "confidences").exists()

@@ -23,6 +23,13 @@ def test_an_answer_is_accepted_from_its_threshold_on(confidence, threshold, acce
     assert judge(confidence, threshold).accepted is accepted
 
 
+def test_a_proved_threshold_wants_a_confidence():
+    """What reports none is outside of what was graded."""
+    assert not judge(None, 0.8, proved=True).accepted
+    assert judge(0.8, 0.8, proved=True).accepted
+    assert judge(None, None, proved=True).accepted
+
+
 def test_a_refusal_says_both_numbers():
     """Whoever reads the record sees how far it was."""
     assert judge(0.5, 0.75).reason == "confidence 0.500 is below the accepted 0.750"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from routers.risk import FILE, read_table
 from routers.specialists.registry import read_card
 from routers.specialists.text import load_specialist
 from routers.training.specialist.__main__ import main
@@ -59,6 +60,9 @@ def test_trains_a_specialist_that_loads(tmp_path: Path) -> None:
         ["the film is superb , plot superb", "the film is dull , plot dull"]
     )
     assert [prediction.label for prediction in found] == ["up", "down"]
+    table = read_table(out / FILE)
+    assert table is not None
+    assert 0 < table.n < 0.1 * 300, "the calibration split alone"
     text = (out / "CARD.md").read_text(encoding="utf-8")
     assert "TF-IDF + LR" in text
     assert str(tmp_path) not in text + (out / "adapter_config.json").read_text()
