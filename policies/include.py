@@ -20,7 +20,8 @@ MAX_FILES: Final = 50
 LISTS: Final = ("rules", "experiments", "tests")
 MAPPINGS: Final = ("variables", "aliases", "targets")
 _ROOT_ONLY: Final = ("baseline", "on_missing_upstream", "limits", "default")
-_KEYS: Final = ("version", "include", *MAPPINGS, *LISTS)
+INCLUDABLE: Final = ("version", "include", *MAPPINGS, *LISTS)
+"""What an included file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,8 @@ def _form(document: Document, source: str) -> Iterator[Finding]:
         if key in _ROOT_ONLY:
             words = f"{quote(key)} belongs in the policy itself, not in a file that it includes"
             yield Finding("error", source, *place, words)
-        elif key not in _KEYS:
-            yield Finding("error", source, *place, f"unknown key {quote(key)}{did_you_mean(key, _KEYS)}")
+        elif key not in INCLUDABLE:
+            yield Finding("error", source, *place, f"unknown key {quote(key)}{did_you_mean(key, INCLUDABLE)}")
         elif key in LISTS and not isinstance(value, list):
             yield Finding("error", source, *place, f"{quote(key)} should be a list")
         elif key in MAPPINGS and not isinstance(value, dict):

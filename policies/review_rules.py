@@ -12,11 +12,11 @@ from policies.reason.formula import COUNTS, exactly, formula, matching, negation
 from policies.reason.reach import reach
 from policies.reason.sets import Numbers, numbers
 from policies.reason.solve import satisfiable
-from policies.validate_when import Problem, warning
+from policies.validate_when import Problem, note, warning
 from policies.wording import bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from policies.document import Loc
     from policies.model import Policy
@@ -34,7 +34,9 @@ def rule_reviews(
 ) -> Iterator[Problem]:
     """Warnings about the conditions of each rule, and about rules that no request reaches."""
     budget = Budget(_POLICY_BUDGET)
-    for index, (rule, verdict) in enumerate(zip(policy.rules, reach(policy, possible), strict=True)):
+    verdicts = reach(policy, possible)
+    yield from _undecided(policy, verdicts)
+    for index, (rule, verdict) in enumerate(zip(policy.rules, verdicts, strict=True)):
         loc: Loc = ("rules", index)
         unmet = list(_bounds(rule.when, (*loc, "when"), possible, attainable))
         yield from unmet
@@ -44,6 +46,20 @@ def rule_reviews(
             yield warning(loc, message, "reach")
         else:
             yield from _alternatives(rule.when, (*loc, "when"), possible, budget)
+
+
+def _undecided(policy: Policy, verdicts: Sequence[Verdict]) -> Iterator[Problem]:
+    """A note on rules of which it took too long to tell whether a request reaches them."""
+    names = [
+        quote(rule.id)
+        for rule, verdict in zip(policy.rules, verdicts, strict=True)
+        if verdict.kind == "unknown"
+    ]
+    if names:
+        named = _listed(names) if len(names) <= _MOST_NAMED else f"{', '.join(names[:_MOST_NAMED])} ..."
+        count = f"{len(names)} of {len(policy.rules)} rules"
+        why = f"too entangled to tell whether a request reaches {count}: {named}; they may never be chosen"
+        yield note(("rules",), why, "reach")
 
 
 def alias_reviews(policy: Policy, possible: Domain) -> Iterator[Problem]:

