@@ -29,7 +29,7 @@ from gateway.errors import (
 )
 from gateway.execute.streams import finish_reason, fold
 from gateway.records.facts import logged
-from gateway.shadow import Answered
+from gateway.shadow import answered
 from gateway.types import Delta, Outcome, Usage
 
 if TYPE_CHECKING:
@@ -258,9 +258,7 @@ class Pipeline:
                 trace.stream(started, time.time_ns())
             reply.outcome = self._conclude(outcome, trace)
             if decision.plan.shadows and outcome.status == "ok":
-                text = "".join(delta.text for delta in kept)
-                answered = Answered(outcome.call, decision, live.endpoints, live.prices, trace, text)
-                self._shadows.start(answered)
+                self._shadows.start(answered(outcome, decision, live, trace, kept))
 
     def _keep(self, outcome: Outcome, decision: Decision, kept: list[Delta], lookup: _Lookup) -> None:
         """Store a finished answer for equal requests, if it may serve them."""

@@ -12,12 +12,13 @@ from msgspec import Struct
 from gateway.attempt import Attempts, Failed, Route, read_through, unstreamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from gateway.execute.catalogue import Endpoint
+    from gateway.live import LivePolicy
     from gateway.telemetry.cost import Prices
     from gateway.telemetry.spans import Trace
-    from gateway.types import Attempt, Call
+    from gateway.types import Attempt, Call, Delta, Outcome
     from policies.decision import Decision, Shadow
 
 log = logging.getLogger("pointsman.shadow")
@@ -35,6 +36,27 @@ class Answered(Struct, frozen=True):
     trace: Trace
     text: str
     """What the client got."""
+    cost_usd: float | None = None
+    """What that cost."""
+    ms: float | None = None
+    """How long its target took for all of it."""
+
+
+def answered(
+    outcome: Outcome, decision: Decision, live: LivePolicy, trace: Trace, said: Sequence[Delta]
+) -> Answered:
+    """What the shadows of a request that has ended well need."""
+    attempt = outcome.attempts[-1]
+    return Answered(
+        call=outcome.call,
+        decision=decision,
+        endpoints=live.endpoints,
+        prices=live.prices,
+        trace=trace,
+        text="".join(delta.text for delta in said),
+        cost_usd=outcome.cost_usd,
+        ms=(attempt.ended_ns - attempt.started_ns) / 1e6,
+    )
 
 
 class Shadows:
@@ -116,6 +138,8 @@ def _row(answered: Answered, shadow: Shadow, attempt: Attempt, said: str | None)
         "agrees": None if said is None else _plain(said) == _plain(answered.text),
         "answer": said[:_KEPT_CHARACTERS] if kept and said is not None else None,
         "released_answer": answered.text[:_KEPT_CHARACTERS] if kept else None,
+        "released_usd": answered.cost_usd,
+        "released_ms": answered.ms,
     }
 
 

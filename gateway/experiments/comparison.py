@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
+from gateway.experiments.paired import PairedBetting, PairedMixture
 from gateway.experiments.sequential import AsymptoticSequence, BettingSequence
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gateway.experiments.sequential import ConfidenceSequence
     from gateway.records.ledger import Grade, Trial
 
+Pair = tuple[float | None, float | None]
+"""A value of the answer, and of the shadow; None where one is not known."""
 Verdict = Literal["running", "inferior", "over budget", "not inferior"]
 CONTROL = "control"
 
@@ -88,6 +91,49 @@ class _Kept:
         return True
 
 
+class _Paired:
+    """A measure of pairs: what a shadow took beside what the answer took that the client got."""
+
+    def __init__(self, name: str, unit: str, sequence: PairedBetting | PairedMixture) -> None:
+        self.name, self.unit = name, unit
+        self.sequence = sequence
+
+    def fold(self, trials: Iterable[Trial], pair: Callable[[Trial], Pair]) -> None:
+        rows = [(a, b) for a, b in map(pair, trials) if a is not None and b is not None]
+        if rows:
+            control, treatment = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+            self.sequence.fold(control, treatment)
+
+    def measure(self, confidence: float) -> Measure:
+        interval, count = self.sequence.interval(confidence), self.sequence.pairs.count
+        control, treatment = self.sequence.pairs.means()
+        low, high = (interval.low, interval.high) if interval else (None, None)
+        return Measure(self.name, self.unit, count, count, control, treatment, low, high)
+
+
+class _Shadowed:
+    """The measures of a shadow. It agrees with the answer, or it does not: the answer agrees with itself."""
+
+    def __init__(self) -> None:
+        self._agreement = _Paired("agreement", "share", PairedBetting())
+        self._errors = _Paired("errors", "share", PairedBetting())
+        self._cost = _Paired("cost", "USD", PairedMixture())
+        self._latency = _Paired("latency", "ms", PairedMixture())
+
+    def fold(self, trials: Sequence[Trial]) -> None:
+        """Take in pairs; a call without an answer took no time and no money that could be compared."""
+        done = [trial for trial in trials if trial.agrees is not None]
+        self._errors.fold(trials, lambda trial: (0.0, float(trial.failed)))
+        self._agreement.fold(done, lambda trial: (1.0, trial.agrees))
+        self._cost.fold(done, lambda trial: (trial.control_usd, trial.cost_usd))
+        self._latency.fold(done, lambda trial: (trial.control_ms, trial.latency_ms))
+
+    def measures(self, confidence: float) -> tuple[Measure, ...]:
+        """What they show."""
+        kept = (self._agreement, self._errors, self._cost, self._latency)
+        return tuple(each.measure(confidence) for each in kept)
+
+
 class Comparison:
     """Folds trials and grades of one definition, in the order in which they were written."""
 
@@ -102,6 +148,7 @@ class Comparison:
         self._errors = _Kept("errors", "share", BettingSequence(margins))
         self._cost = _Kept("cost", "USD", AsymptoticSequence())
         self._latency = _Kept("latency", "ms", AsymptoticSequence())
+        self._shadowed = _Shadowed() if definition.pairs else None
 
     def fold(self, trials: Sequence[Trial]) -> None:
         """Take in requests that have ended."""
@@ -111,6 +158,8 @@ class Comparison:
             if trial.arm != CONTROL:
                 self._treated_usd += trial.cost_usd or 0.0
                 self._unpriced += trial.cost_usd is None and not trial.failed
+        if self._shadowed is not None:
+            self._shadowed.fold(trials)
         if self._definition.compares:
             self._errors.fold(trials, lambda trial: float(trial.failed))
             self._cost.fold(trials, lambda trial: trial.cost_usd)
@@ -128,6 +177,8 @@ class Comparison:
         if self._definition.compares:
             kept = (self._quality, self._errors, self._cost, self._latency)
             measures = tuple(each.measure(self._definition.confidence) for each in kept)
+        elif self._shadowed is not None:
+            measures = self._shadowed.measures(self._definition.confidence)
         verdict, reason = self._verdict(measures)
         return Evidence(
             requests=dict(self._requests),
@@ -144,8 +195,17 @@ class Comparison:
         if cap is not None and self._treated_usd >= cap:
             return "over budget", f"it has spent ${self._treated_usd:.4g} of ${cap:.4g}"
         if margin is None or not measures:
-            return "running", "no `stop_if`" if self._definition.compares else "nothing to compare"
+            return "running", self._without_margin()
         return judge(measures[0], measures[1], margin, self._definition.confidence)
+
+    def _without_margin(self) -> str:
+        if self._definition.compares:
+            return "no `stop_if`"
+        return (
+            "compared pair by pair; a shadow ends by its money alone"
+            if self._shadowed
+            else "nothing to compare"
+        )
 
 
 def judge(quality: Measure, errors: Measure, margin: float, confidence: float) -> tuple[Verdict, str]:

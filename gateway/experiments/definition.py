@@ -37,6 +37,11 @@ class Definition(msgspec.Struct, frozen=True):
         """Whether it has two arms of answers to compare; `explore` and `shadow` have not."""
         return self.kind in ("canary", "ab")
 
+    @property
+    def pairs(self) -> bool:
+        """Whether both targets get the same requests, so that each is compared with itself."""
+        return self.kind == "shadow"
+
 
 class Running(msgspec.Struct, frozen=True):
     """An experiment under a policy in force."""

@@ -17,6 +17,8 @@ from gateway.experiments.centring import Centring
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from gateway.experiments.centring import Block, Bools, Floats
 
 _STAKES = np.geomspace(0.02, 16.0, 8)
@@ -62,25 +64,14 @@ class BettingSequence:
     def __init__(self, candidates: Sequence[float] = ()) -> None:
         """`candidates` are effects that the interval must be able to end at exactly, such as a margin."""
         self.arms = Centring()
-        self._effects = _grid(candidates)
-        self._log_wealth = np.zeros((2, len(_STAKES), len(self._effects)))
+        self._wealth = Wealth(candidates)
 
     def fold(self, outcome: Floats, treated: Bools, propensity: Floats) -> None:
         for block in self.arms.blocks(outcome, treated, propensity):
             self._bet(block)
 
     def interval(self, confidence: float) -> Interval | None:
-        if not self.arms.counts.all():
-            return None
-        threshold = math.log(2.0 / (1.0 - confidence))
-        evidence = np.logaddexp.reduce(self._log_wealth, axis=1) - math.log(len(_STAKES))
-        above, below = evidence[0] >= threshold, evidence[1, ::-1] >= threshold
-        # Counted from the outside and without a gap: then one true claim alone can be rejected wrongly.
-        low = int(np.argmin(above))
-        high = len(self._effects) - 1 - int(np.argmin(below))
-        return Interval(
-            float(self._effects[max(0, low - 1)]), float(self._effects[min(len(below) - 1, high + 1)])
-        )
+        return self._wealth.interval(confidence) if self.arms.counts.all() else None
 
     def _bet(self, block: Block) -> None:
         """Outcomes that are equal in everything pay the same: a block costs by its different outcomes."""
@@ -92,8 +83,33 @@ class BettingSequence:
             )
             for start in range(0, len(keys), _AT_ONCE):
                 part = first[start : start + _AT_ONCE]
-                paid = log_payoffs(block.at(np.flatnonzero(chosen)[part]), self._effects)
-                self._log_wealth += np.tensordot(counts[start : start + _AT_ONCE], paid, 1)
+                paid = log_payoffs(block.at(np.flatnonzero(chosen)[part]), self._wealth.effects)
+                self._wealth.grow(counts[start : start + _AT_ONCE], paid)
+
+
+class Wealth:
+    """What bettors against each candidate effect have made of one unit."""
+
+    def __init__(self, candidates: Sequence[float] = ()) -> None:
+        """See `BettingSequence`."""
+        self.effects = _grid(candidates)
+        self._log_wealth = np.zeros((2, len(_STAKES), len(self.effects)))
+
+    def grow(self, counts: NDArray[np.intp], paid: Floats) -> None:
+        """Take in terms that came `counts` times and pay `paid`, as `payoffs` says."""
+        self._log_wealth += np.tensordot(counts, paid, 1)
+
+    def interval(self, confidence: float) -> Interval:
+        """The effects that are not rejected."""
+        threshold = math.log(2.0 / (1.0 - confidence))
+        evidence = np.logaddexp.reduce(self._log_wealth, axis=1) - math.log(len(_STAKES))
+        above, below = evidence[0] >= threshold, evidence[1, ::-1] >= threshold
+        # Counted from the outside and without a gap: then one true claim alone can be rejected wrongly.
+        low = int(np.argmin(above))
+        high = len(self.effects) - 1 - int(np.argmin(below))
+        return Interval(
+            float(self.effects[max(0, low - 1)]), float(self.effects[min(len(below) - 1, high + 1)])
+        )
 
 
 def log_payoffs(block: Block, effects: Floats) -> Floats:
@@ -104,10 +120,15 @@ def log_payoffs(block: Block, effects: Floats) -> Floats:
     p, centre = block.propensity[:, None], block.centre[:, None]
     largest = np.maximum((1.0 - centre) / p, centre / (1.0 - p))
     smallest = -np.maximum(centre / p, (1.0 - centre) / (1.0 - p))
+    return payoffs(block.psi, smallest, largest, p * (1.0 - p), effects)
+
+
+def payoffs(terms: Floats, smallest: Floats, largest: Floats, scale: Floats, effects: Floats) -> Floats:
+    """The same for terms (n,) within the bounds (n, 1); stakes are in units of `scale` (n, 1)."""
     room = np.stack([effects - smallest, largest - effects], axis=1)
     limit = _MOST / np.maximum(room, 1e-9)
-    stakes = _STAKES[None, :] * (p * (1.0 - p))
-    excess = block.psi[:, None] - effects
+    stakes = _STAKES[None, :] * scale
+    excess = terms[:, None] - effects
     staked = np.minimum(stakes[:, None, :, None], limit[:, :, None, :])
     return np.log1p(staked * np.stack([excess, -excess], axis=1)[:, :, None, :])
 
@@ -122,24 +143,42 @@ class AsymptoticSequence:
 
     def __init__(self) -> None:
         self.arms = Centring()
-        self._sum = 0.0
-        self._squares = 0.0
-        self._rho2 = 0.0
+        self._mixture = Mixture()
 
     def fold(self, outcome: Floats, treated: Bools, propensity: Floats) -> None:
-        if self._rho2 == 0.0 and len(propensity):
-            smaller = float(min(propensity[0], 1.0 - propensity[0]))
-            bound = -2.0 * math.log(0.05)
-            self._rho2 = (bound + math.log(bound) + 1.0) * smaller / 500.0
+        if len(propensity):
+            self._mixture.tune(500.0 / float(min(propensity[0], 1.0 - propensity[0])))
         for block in self.arms.blocks(outcome, treated, propensity):
-            psi = block.psi
-            self._sum += float(psi.sum())
-            self._squares += float(np.square(psi).sum())
+            self._mixture.grow(block.psi)
 
     def interval(self, confidence: float) -> Interval | None:
         if self.arms.counts.min() < _FEWEST:
             return None
-        n = float(self.arms.counts.sum())
+        return self._mixture.interval(confidence)
+
+
+class Mixture:
+    """Sums of terms, and the asymptotic sequence of their mean."""
+
+    def __init__(self) -> None:
+        self.count, self._sum, self._squares = 0, 0.0, 0.0
+        self._rho2 = 0.0
+
+    def tune(self, tightest: float) -> None:
+        """Make it tightest around that many terms; only before the first of them."""
+        if self._rho2 == 0.0:
+            bound = -2.0 * math.log(0.05)
+            self._rho2 = (bound + math.log(bound) + 1.0) / tightest
+
+    def grow(self, terms: Floats) -> None:
+        """Take in terms."""
+        self.count += len(terms)
+        self._sum += float(terms.sum())
+        self._squares += float(np.square(terms).sum())
+
+    def interval(self, confidence: float) -> Interval:
+        """Of the mean; there must be a term."""
+        n = float(self.count)
         mean = self._sum / n
         variance = max(0.0, self._squares / n - mean * mean)
         grown = n * self._rho2 + 1.0

@@ -28,11 +28,14 @@ def trial(outcome: Outcome, experiment: Running) -> Row:
         "failed": failed(outcome),
         "cost_usd": cost_usd(outcome),
         "latency_ms": None if outcome.status == "error" else first,
+        "control_usd": None,
+        "control_ms": None,
+        "agrees": None,
     }
 
 
 def shadow_trial(row: Row, experiment: Running) -> Row:
-    """The row of a call of a shadow, from its row of the table `shadows`: it counts and costs, and is not compared."""
+    """The row of a call of a shadow, from its row of the table `shadows`, with what the answer took beside it."""
     return {
         "request_id": row["request_id"],
         "definition": experiment.digest,
@@ -43,6 +46,9 @@ def shadow_trial(row: Row, experiment: Running) -> Row:
         "failed": row["status"] == "failed",
         "cost_usd": row["cost_usd"],
         "latency_ms": row["ms"],
+        "control_usd": row["released_usd"],
+        "control_ms": row["released_ms"],
+        "agrees": row["agrees"],
     }
 
 

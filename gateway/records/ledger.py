@@ -28,7 +28,7 @@ PORTION = 2_000
 STARTED, STOPPED, READY = "experiment started", "experiment stopped", "experiment ready"
 _TRIAL = (
     TrialRow.id, TrialRow.definition, TrialRow.arm, TrialRow.propensity, TrialRow.unit, TrialRow.failed,
-    TrialRow.cost_usd, TrialRow.latency_ms,
+    TrialRow.cost_usd, TrialRow.latency_ms, TrialRow.control_usd, TrialRow.control_ms, TrialRow.agrees,
 )  # fmt: skip
 
 
@@ -48,6 +48,10 @@ class Trial(msgspec.Struct, frozen=True):
     failed: bool
     cost_usd: float | None
     latency_ms: float | None
+    control_usd: float | None = None
+    """Of a shadow: what the answer cost that the client got."""
+    control_ms: float | None = None
+    agrees: bool | None = None
 
 
 class Grade(msgspec.Struct, frozen=True):

@@ -91,6 +91,9 @@ class ShadowRow(Base):
     """Whether it said what the client got, but for case, outer punctuation and spacing; null if it said nothing."""
     answer: Mapped[str | None] = mapped_column(Text)
     released_answer: Mapped[str | None] = mapped_column(Text)
+    released_usd: Mapped[float | None]
+    """What the answer cost that the client got, and how long its target took for all of it."""
+    released_ms: Mapped[float | None]
 
     __table_args__ = (Index("ix_shadows_at", "at"),)
 
@@ -150,6 +153,10 @@ class TrialRow(Base):
     failed: Mapped[bool]
     cost_usd: Mapped[float | None]
     latency_ms: Mapped[float | None]
+    control_usd: Mapped[float | None]
+    """Of a shadow: what the answer cost that the client got."""
+    control_ms: Mapped[float | None]
+    agrees: Mapped[bool | None]
 
     __table_args__ = (
         UniqueConstraint("request_id", "definition"),

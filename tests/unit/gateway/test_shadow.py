@@ -51,7 +51,7 @@ def answered(*, keep_answer=False, text="Paris."):
     asked = call({"stream": True, "stream_options": {"include_usage": True}})
     trace = Spans(Tracing(print)).begin(asked)
     endpoints = {"mid": Endpoint("openai", "openai", "gpt")}
-    return Answered(asked, Decision("v1", "rule", plan, ()), endpoints, live().prices, trace, text)
+    return Answered(asked, Decision("v1", "rule", plan, ()), endpoints, live().prices, trace, text, 0.5, 80.0)
 
 
 async def run(target, *requests, limit=32):
@@ -88,6 +88,7 @@ async def test_a_shadow_leaves_a_row_with_what_it_took():
     )
     assert (row["prompt_tokens"], row["completion_tokens"], row["confidence"]) == (1000, 1000, 0.75)
     assert row["cost_usd"] == pytest.approx(0.00075)
+    assert (row["released_usd"], row["released_ms"]) == (0.5, 80.0)
     assert counts == [("mid", "ok", row["cost_usd"])]
     assert row["answer"] is row["released_answer"] is None
 

@@ -44,6 +44,45 @@ def test_verdicts_follow_from_the_intervals(quality, errors, verdict):
     assert reason
 
 
+SHADOW = Definition("see", "shadow", "request", "small", "new")
+
+
+def test_a_shadow_is_compared_pair_by_pair():
+    """Where one costs a cent more at any price, that is known at once; two arms would need thousands of requests."""
+    comparison = Comparison(SHADOW)
+    pairs = [
+        trial
+        for number, other in enumerate((0.01, 1.0, 0.2, 5.0) * 50)
+        for trial in trials(
+            1, arm="shadow", control_usd=other, cost_usd=other + 0.01, control_ms=100.0 * other,
+            latency_ms=90.0 * other, agrees=number % 10 != 0,
+        )
+    ]  # fmt: skip
+    comparison.fold(pairs)
+    evidence = comparison.evidence()
+    agreement, errors, cost, latency = evidence.measures
+    assert [measure.name for measure in evidence.measures] == ["agreement", "errors", "cost", "latency"]
+    assert (agreement.control, agreement.treatment) == (1.0, pytest.approx(0.9))
+    assert agreement.low < -0.1 < agreement.high < 0
+    assert (errors.treatment, errors.control_n) == (0.0, 200)
+    assert errors.high < 0.03
+    assert (cost.low, cost.high) == (pytest.approx(0.01), pytest.approx(0.01))
+    assert latency.high < 0
+    assert (evidence.verdict, evidence.treated_usd) == ("running", pytest.approx(312.5))
+
+
+def test_a_shadow_without_an_answer_counts_as_an_error_alone():
+    """What declined or failed said nothing that could agree, and took nothing that could be compared."""
+    comparison = Comparison(SHADOW)
+    failed = trials(3, arm="shadow", failed=True, control_usd=1.0, control_ms=1.0)
+    declined = trials(2, arm="shadow", control_usd=1.0, control_ms=1.0)
+    comparison.fold([*failed, *declined])
+    agreement, errors, cost, latency = comparison.evidence().measures
+    assert (agreement.treatment_n, cost.treatment_n, latency.treatment_n) == (0, 0, 0)
+    assert (errors.treatment, errors.treatment_n) == (pytest.approx(0.6), 5)
+    assert agreement.low is None
+
+
 def test_an_equal_treatment_becomes_ready():
     """Many requests and grades of two equal arms, without an error: non-inferior, with means and counts."""
     comparison = Comparison(DEFINITION)

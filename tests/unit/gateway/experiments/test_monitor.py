@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
 from gateway.experiments.monitor import Monitor
 from gateway.records.ledger import STOPPED
 from tests.unit.gateway.experiments.build import VERSION, database, grade, ledger, outcome, policy
@@ -122,22 +124,33 @@ async def test_money_ends_it(tmp_path):
         assert (await ledger(store).events())[0].reason == "it has spent $0.5 of $0.5"
 
 
-async def test_shadows_count_and_cost_and_are_compared_with_nothing(tmp_path):
-    """A request may be in a canary too; what its shadow cost ends the shadow alone."""
+async def test_shadows_count_and_cost_and_are_compared_with_the_answer(tmp_path):
+    """A request may be in a canary too; what its shadow cost ends the shadow alone. Pairs outlive the process."""
     shadow = policy(kind="shadow", stop_if=None, max_usd=0.5, sticky=None)
     async with database(tmp_path) as store:
         watch = Watch(store, shadow)
         row = {"policy_version": VERSION, "experiment": "try", "propensity": 0.5, "at": 1.0, "ms": 9.0}
+        row |= {"released_usd": 0.3, "released_ms": 11.0, "agrees": True}
         for number in range(6):
             kind = {"status": "ok", "cost_usd": 0.1, "request_id": f"req_{number}"}
             watch.monitor.note_shadow({**row, **kind})
-        watch.monitor.note_shadow({**row, "status": "failed", "cost_usd": None, "request_id": "req_9"})
+        watch.monitor.note_shadow(
+            {**row, "status": "failed", "cost_usd": None, "agrees": None, "request_id": "req_9"}
+        )
         watch.monitor.note_shadow({**row, "experiment": None, "request_id": "req_10"})
         await watch.monitor.tick()
         assert watch.ended == {"try"}
         event = (await ledger(store).events())[0]
         assert event.evidence["requests"] == {"shadow": 7}
         assert event.evidence["failures"] == {"shadow": 1}
+        kept = ("name", "control_n", "control", "treatment")
+        measures = [tuple(measure[name] for name in kept) for measure in event.evidence["measures"]]
+        assert measures == [
+            ("agreement", 6, 1.0, 1.0),
+            ("errors", 7, 0.0, pytest.approx(1 / 7)),
+            ("cost", 6, pytest.approx(0.3), pytest.approx(0.1)),
+            ("latency", 6, 11.0, 9.0),
+        ]
 
 
 async def test_a_session_counts_once(tmp_path):
