@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from gateway.api import errors, models
+from gateway.api.admin.keys import key_routes
 from gateway.api.admin.policy import policy_routes
 from gateway.api.cases import default_call
 from gateway.api.edge import Edge
@@ -39,6 +40,7 @@ def create_app(services: Services) -> Edge:
     app = FastAPI(title="Pointsman", version="0.1.0", lifespan=lifespan)
     _add_routes(app, services)
     app.include_router(policy_routes(services.publishing.publisher, _judge(services), services.admin.admit))
+    app.include_router(key_routes(services.ring.keys, services.ring.pepper, services.admin.admit))
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.grants import EVERYTHING, Scopes
 from policies.document import UnreadableError, read_document
 from policies.findings import Finding, did_you_mean, quote
 from policies.schema import known_keys
@@ -85,6 +86,8 @@ class Key(_Closed):
     """SHA-256 of the key in hex."""
     tenant: _Name = "default"
     """Whose key it is; caches, records and policies tell tenants apart."""
+    scopes: Scopes = EVERYTHING
+    """What it is good for."""
 
 
 class Model(_Closed):

@@ -62,6 +62,7 @@ def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
         success=target_success(live.policy, signals),
         cost_usd=live.prices.expected(signals.tokens, call.max_output_tokens),
         unavailable=live.missing,
+        withheld=call.caller.scopes.withheld(live.policy.targets) if call.caller.scopes else {},
         latency_p95_ms=feedback.latency_p95_ms,
         shadow_usd=control.shadow_usd,
         shadow_s=control.shadow_s,

@@ -3,9 +3,9 @@
     StartupError                      exit 2, all findings at once
     GatewayError
       CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
-                      UnknownVersion 404  UnknownRequest 404  MethodNotAllowed 405  RequestTimeout 408
-                      PolicyNotWritable 409  PolicyChanged 412  TooLarge 413  UnsupportedMedia 415  PolicyRefused 422
-                      PreconditionMissing 428
+                      UnknownVersion 404  UnknownRequest 404  UnknownKey 404  MethodNotAllowed 405  RequestTimeout 408
+                      PolicyNotWritable 409  KeyConflict 409  PolicyChanged 412  TooLarge 413  UnsupportedMedia 415
+                      PolicyRefused 422  PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
                       CircuitOpen 503  TargetBusy 503  DeadlinePassed 504
@@ -119,6 +119,13 @@ class UnknownRequest(CallerError):
     code = "request_not_found"
 
 
+class UnknownKey(CallerError):
+    """No key of this name is in the database, or none that could be rotated."""
+
+    status = 404
+    code = "key_not_found"
+
+
 class MethodNotAllowed(CallerError):
     """The URL exists and does not take this method."""
 
@@ -139,6 +146,13 @@ class PolicyNotWritable(CallerError):
 
     status = 409
     code = "policy_not_writable"
+
+
+class KeyConflict(CallerError):
+    """There is a key of this name already; nothing was changed."""
+
+    status = 409
+    code = "key_exists"
 
 
 class PolicyChanged(CallerError):

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from gateway import account, decide, refuse
 from gateway.attempt import Route, close
+from gateway.auth import authorise
 from gateway.cache import eligibility
 from gateway.cache.base import ENTRY_VERSION, CacheUnavailable, Entry
 from gateway.cache.keys import fingerprint
@@ -97,6 +98,7 @@ class Pipeline:
         )
         history: list[Attempt] = []
         try:
+            authorise(call.caller, model=call.model)
             if not live.compiled.knows_model(call.model):
                 raise refuse.unknown_model(call, live)
             lookup = await self._look_up(call, live, trace)

@@ -89,6 +89,7 @@ class View:
             language=signals["language"],
             success=self.success(record),
             cost_usd=self.prices.expected(tokens, limit),
+            withheld=kept.get("withheld", {}),
             unavailable=dict.fromkeys(kept.get("unavailable", ()), "could not be called then"),
             latency_p95_ms=kept.get("latency_p95_ms", {}),
             shadow_usd=kept.get("shadow_usd", 0.0),

@@ -21,12 +21,14 @@ from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
 from gateway.health import Health
 from gateway.judging import comparison
+from gateway.keyring import KeyRing, Pepper
 from gateway.knowledge import policy_labels
 from gateway.live import PolicyHolder
 from gateway.pipeline import Pipeline
 from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
 from gateway.records.grades import Grades
+from gateway.records.keys import Keys, any_key
 from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.shadow import Shadows
 from gateway.steering import Steering, steer
@@ -71,6 +73,7 @@ class Services:
     publishing: Publishing
     classifier: RequestClassifier
     steering: Steering
+    ring: KeyRing
 
     @property
     def grades(self) -> Grades:
@@ -83,13 +86,14 @@ class Services:
             await self.records.start()
         except StoreUnusable as error:
             raise StartupError([_unusable(error)]) from error
+        await self.ring.start()
         await self.publishing.source.start()
         await self.steering.start()
 
     async def run(self) -> AsyncIterator[None]:
         """Start what runs in the background, yield, and stop it in the reverse order. `prepare` comes first."""
         try:
-            async with self.publishing.running(), self.steering.running():
+            async with self.ring.running(), self.publishing.running(), self.steering.running():
                 yield
         finally:
             self.health.draining = True
@@ -138,7 +142,7 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
         raise StartupError([*findings, *error.findings]) from None
     key = settings.api_key.get_secret_value() if settings.api_key else None
     authenticator = Authenticator(config.keys, key)
-    if authenticator.open and not is_loopback(host):
+    if authenticator.open and not is_loopback(host) and not any_key(settings.records_url):
         findings.append(_exposed(settings, host))
     if findings:
         raise StartupError(findings)
@@ -166,6 +170,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     tracing = Tracing(metrics.spans_dropped.inc)
     records = _records(settings, metrics.records_dropped.inc)
     publishing = _publishing(settings, loaded, records)
+    loaded.authenticator.follow(ring := KeyRing(Keys(records.engine), Pepper(settings)))
     cache = _cache(settings)
     executors, attempts, guards = _calling(metrics)
     steering = steer(loaded.policy, records.engine, metrics)
@@ -185,9 +190,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         policy=loaded.policy,
         pipeline=pipeline,
         authenticator=loaded.authenticator,
-        health=Health(
-            loaded.policy, settings.worker_url, loaded.classifier.version, publishing.fleet, guards
-        ),
+        health=_health(settings, loaded, publishing, guards),
         metrics=metrics,
         tracing=tracing,
         records=records,
@@ -195,11 +198,17 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         cache=cache,
         executors=executors,
         shadows=shadows,
-        admin=_admin_gate(settings, loaded.authenticator, host),
+        admin=_admin_gate(settings, loaded.authenticator, host, ring),
+        ring=ring,
         classifier=loaded.classifier,
         publishing=publishing,
         steering=steering,
     )
+
+
+def _health(settings: Settings, loaded: Loaded, publishing: Publishing, guards: Guards) -> Health:
+    version = loaded.classifier.version
+    return Health(loaded.policy, settings.worker_url, version, publishing.fleet, guards)
 
 
 def _calling(metrics: Metrics) -> tuple[tuple[OpenAIExecutor, LiteLLMExecutor], Attempts, Guards]:
@@ -242,11 +251,12 @@ def _cache(settings: Settings) -> Cache | None:
     return MemoryCache(settings.cache_entries) if settings.cache_entries else None
 
 
-def _admin_gate(settings: Settings, authenticator: Authenticator, host: str) -> AdminGate:
+def _admin_gate(settings: Settings, authenticator: Authenticator, host: str, ring: KeyRing) -> AdminGate:
     key = settings.admin_key.get_secret_value() if settings.admin_key else None
     if not authenticator.open:
         return AdminGate(key, closed="clients need keys here, so an administrator needs one too")
-    return AdminGate(key, closed=None if is_loopback(host) else f"the gateway listens on `{host}`")
+    closed = None if is_loopback(host) else f"the gateway listens on `{host}`"
+    return AdminGate(key, closed=closed, needs_keys=lambda: ring.in_use)
 
 
 def _publishing(settings: Settings, loaded: Loaded, records: SqlRecordStore) -> Publishing:
@@ -270,5 +280,5 @@ def _exposed(settings: Settings, host: str) -> Finding:
     return Finding(
         "error", source, 1, 1,
         f"listening on `{host}` without any key would let everybody call; "
-        "set `POINTSMAN_API_KEY` or add `keys` to gateway.yaml",
+        "make one with `pointsman keys create`, set `POINTSMAN_API_KEY` or add `keys` to gateway.yaml",
     )  # fmt: skip

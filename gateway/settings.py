@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         None, description="One key that clients must send as a bearer token. More keys go into gateway.yaml."
     )
+    key_pepper: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None,
+        description="Secret that the keys of `pointsman keys` are hashed with, at least 32 characters. Unset, one is "
+        "made and kept in the data directory. Set it alike on hosts that share a database.",
+    )
     admin_key: SecretStr | None = Field(
         None,
         description="Key for the admin API under `/admin/v1`, as a bearer token. Without it that API is open only "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from gateway.errors import AttemptError
+    from gateway.grants import Scopes
     from policies.decision import Decision
     from routers.signals import RequestText, Signals
 
@@ -30,6 +31,8 @@ class Caller(Struct, frozen=True):
 
     tenant: str = "default"
     key: str = ""
+    scopes: Scopes | None = None
+    """What the key is good for; None: for everything."""
 
 
 class CacheDirective(Struct, frozen=True):

@@ -70,6 +70,8 @@ class Eligibility:
         for ban in self.forbidden:
             if name in ban.names or target.kind in ban.names:
                 return Skipped(name, f"forbidden by rule `{ban.rule}`", "forbidden")
+        if name in self.facts.withheld:
+            return Skipped(name, self.facts.withheld[name], "forbidden")
         if (lack := self._incapable(target)) is not None:
             return Skipped(name, lack, "incapable")
         return None

@@ -50,6 +50,8 @@ class Facts:
     """Target name -> probability of an acceptable answer."""
     cost_usd: Mapping[str, float] = field(default_factory=dict)
     """Target name -> expected cost of answering this request; a target of unknown price is absent."""
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    """Target -> why this caller may not use it, in words."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Target name -> why it cannot be called now, e.g. "set `OPENAI_API_KEY`"."""
     latency_p95_ms: Mapping[str, float] = field(default_factory=dict)

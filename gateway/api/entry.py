@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.api import errors, http
 from gateway.api.headers import new_request_id, stamped, visible
+from gateway.auth import authorise
 from gateway.cache.eligibility import parse_cache_control
 from gateway.errors import GatewayError, MethodNotAllowed
 from gateway.types import CacheDirective, Caller
@@ -84,6 +85,7 @@ class Entry:
             raise MethodNotAllowed(f"{scope['method']} is not supported here; use POST.")
         headers = http.read_headers(scope)
         caller = self._gate.authenticator.authenticate(http.authorization(headers))
+        authorise(caller, path=scope["path"])
         body = await http.read_body(receive, headers, self._gate.max_body_bytes)
         cache = CacheDirective(*parse_cache_control(headers.get("cache-control")))
         content_type = headers.get("content-type", "")

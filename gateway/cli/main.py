@@ -8,6 +8,7 @@ import typer
 
 from gateway.cli.bench.command import bench_app
 from gateway.cli.gateway import gateway
+from gateway.cli.keys import keys_app
 from gateway.cli.learn import learn_app
 from gateway.cli.models import models_app
 from gateway.cli.output import stop_on_findings
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (serve, gateway, worker, route):
     app.command()(command)
+app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(targets_app, name="targets")

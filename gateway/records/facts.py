@@ -43,6 +43,8 @@ def logged(call: Call, facts: Facts, inputs: RoutingInputs) -> Json:
         "metadata": _short(call.metadata, inputs.metadata),
         "unavailable": list(facts.unavailable),
     }
+    if facts.withheld:
+        found["withheld"] = dict(facts.withheld)
     if facts.session:
         found["session"] = facts.session if len(facts.session) <= LONGEST else None
     if facts.latency_p95_ms:

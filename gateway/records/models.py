@@ -208,3 +208,23 @@ class PacingRow(Base):
     state: Mapped[dict[str, object]] = mapped_column(JSON)
     shadow_usd: Mapped[float] = mapped_column(Float)
     shadow_s: Mapped[float] = mapped_column(Float)
+
+
+class ApiKeyRow(Base):
+    """One secret of a client's key, as its HMAC. `revision` is raised with every change. Since schema 7."""
+
+    __tablename__ = "api_keys"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64))
+    """Names the key in records and spans; a key that is rotated has several secrets."""
+    pepper: Mapped[str] = mapped_column(String(16))
+    tenant: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[dict[str, object]] = mapped_column(JSON)
+    limits: Mapped[dict[str, object]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+    expires_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+    revision: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (Index("ix_api_keys_id", "id"),)

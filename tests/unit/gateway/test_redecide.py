@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.decide import facts
 from gateway.feedback import Control
+from gateway.grants import Scopes
 from gateway.redecide import MODEL_CUT, SESSION_CUT
 from gateway.types import Caller
 from policies.facts import Facts
@@ -33,7 +34,8 @@ def everything():
     policy.feedback.control = Control(0.25, 0.5, frozenset({"over"}))
     policy.feedback.latency_p95_ms["mid"] = 321.0
     body = REQUEST | {"metadata": {"team": "search", "session_id": "s-1"}}
-    return policy, call(body, caller=Caller("acme", "app"), headers={"x-app": "web"}, received_ns=AT_NS)
+    caller = Caller("acme", "app", Scopes(targets=("small",)))
+    return policy, call(body, caller=caller, headers={"x-app": "web"}, received_ns=AT_NS)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Facts)])
