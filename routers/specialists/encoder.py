@@ -52,8 +52,8 @@ class SharedEncoder:
         )
         self._model.to(device).eval()
         self._device = device
-        self._max_tokens = max_tokens
-        self._tokenizer = load_tokenizer(base_dir)
+        self.max_tokens = max_tokens
+        self.tokenizer = load_tokenizer(base_dir)
         self._adapters: set[str] = set()
 
     @property
@@ -83,7 +83,7 @@ class SharedEncoder:
 
     def tokenise(self, text: str) -> list[int]:
         """Return the token ids of one text with special tokens, at most `max_tokens` of them."""
-        return truncate(self._tokenizer.encode(text).ids, self._max_tokens)
+        return truncate(self.tokenizer.encode(text).ids, self.max_tokens)
 
     def pool(self, token_ids: Sequence[list[int]], adapters: Sequence[str] = ()) -> torch.Tensor:
         """Return the mean over the tokens of the last layer, shape (texts, width), without gradient.
@@ -93,6 +93,19 @@ class SharedEncoder:
         """
         import torch
 
+        hidden, mask = self._forward(token_ids, adapters)
+        with torch.inference_mode():
+            return mean_pool(hidden, mask)
+
+    def hidden(self, token_ids: Sequence[list[int]], adapters: Sequence[str]) -> torch.Tensor:
+        """Return the last layer, shape (texts, longest text, width), without gradient; see `pool`."""
+        return self._forward(token_ids, adapters)[0]
+
+    def _forward(
+        self, token_ids: Sequence[list[int]], adapters: Sequence[str]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
         ids, mask = pad(token_ids, self._device)
         mixed: dict[str, list[str]] = {}
         if len(set(adapters)) > 1:
@@ -100,8 +113,7 @@ class SharedEncoder:
         elif adapters:
             self._model.set_adapter(adapters[0])
         with torch.inference_mode():
-            hidden = self._model(input_ids=ids, attention_mask=mask, **mixed).last_hidden_state
-            return mean_pool(hidden, mask)
+            return self._model(input_ids=ids, attention_mask=mask, **mixed).last_hidden_state, mask
 
 
 def load_tokenizer(base_dir: Path) -> Tokenizer:

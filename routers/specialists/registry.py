@@ -31,6 +31,21 @@ class HeldOut(BaseModel):
     """Expected calibration error of the top label, 15 bins, after temperature scaling."""
 
 
+class HeldOutSpans(BaseModel):
+    """A figure of entities on texts that training never saw: a span counts when both ends and label agree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    rows: int = Field(gt=0)
+    entities: int = Field(ge=0)
+    precision: Probability
+    recall: Probability
+    f1: Probability
+    interval: tuple[Probability, Probability]
+    """95 % bootstrap interval of F1, texts resampled."""
+
+
 class SpecialistCard(BaseModel):
     """What `config.json` in a specialist's folder says: enough to choose it, to ask it and to load it."""
 
@@ -38,9 +53,10 @@ class SpecialistCard(BaseModel):
 
     format: Literal[1]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    kind: Literal["text-classification"]
+    kind: Literal["text-classification", "token-classification"]
     description: str
     labels: tuple[str, ...] = Field(min_length=2)
+    """Classes of a text, or kinds of entity."""
     base: str
     """Catalogue name of the encoder that the adapter was trained on."""
     base_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -49,6 +65,7 @@ class SpecialistCard(BaseModel):
     language: str = "en"
     temperature: float = Field(gt=0)
     held_out: tuple[HeldOut, ...] = ()
+    held_out_spans: tuple[HeldOutSpans, ...] = ()
     words: dict[str, tuple[str, ...]]
     """Label -> how callers name it, lower-case; needed to recognise the label set of a chat request."""
     subjects: tuple[str, ...] = ()

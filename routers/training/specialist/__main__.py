@@ -13,10 +13,14 @@ import torch
 
 from routers.specialists.registry import SpecialistCard
 from routers.training.specialist import baselines, measures, report
+from routers.training.specialist.card import write_card
+from routers.training.specialist.entities import has_entities
+from routers.training.specialist.entity_command import train_entities
 from routers.training.specialist.examples import (
     Example,
     Split,
     detokenise,
+    limit_labels,
     read_hold_out,
     read_lexicon,
     read_task,
@@ -26,7 +30,7 @@ from routers.training.specialist.fit import Recipe, Trainer, embed
 from routers.training.specialist.tasks import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 log = logging.getLogger("pointsman.training")
 
@@ -47,13 +51,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--lexicon", type=Path, help="file of words and valences (VADER's), to train on as well"
     )
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights that are written")
+    parser.add_argument(
+        "--skip-frozen-baseline", action="store_true", help="do not fit the baseline on the frozen encoder"
+    )
     parser.add_argument("--threads", type=int, default=1, help="one thread makes a run repeatable bit by bit")
     for field in dataclasses.fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=None)
     options = parser.parse_args(argv)
+    options.given = [
+        f"--{field.name.replace('_', '-')} {value}"
+        for field in dataclasses.fields(Recipe)
+        if (value := getattr(options, field.name)) is not None
+    ]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    train(options)
+    if has_entities(options.data / "tasks" / options.task):
+        train_entities(options, _recipe(options, 0.0))
+    else:
+        train(options)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -63,16 +78,18 @@ def train(options: argparse.Namespace) -> None:
     lexicon = read_lexicon(options.lexicon) if options.lexicon else []
     sizes = {part.name: len(getattr(split, part.name)) for part in dataclasses.fields(Split)}
     log.info("rows: %s, words: %d", sizes, len(lexicon))
-    split.train.extend(lexicon)
     labels = tuple(sorted({example.label for example in split.train}))
     facts = facts_of(options.task, labels)
     recipe = _recipe(options, facts.joined_share)
-    trainer = Trainer(options.base, labels, recipe)
-    trainer.fit(split.train, log.info)
+    split.train.extend(lexicon)
+    trainer = Trainer(options.base, labels, recipe, respaced_share=0.5 if facts.spaced else 0.0)
+    trainer.fit(limit_labels(split.train, recipe.per_label, seed=recipe.seed), log.info)
 
-    calibration = trainer.logits([detokenise(example.text) for example in split.calibration])
+    typed = detokenise if facts.spaced else str
+    calibration = trainer.logits([typed(example.text) for example in split.calibration])
     temperature = measures.fit_temperature(calibration, _truth(split.calibration, labels))
-    evaluations = _evaluate(split, labels, trainer, temperature, options.base)
+    base = None if options.skip_frozen_baseline else options.base
+    evaluations = _evaluate(split, labels, trainer, temperature, base, typed)
     card = SpecialistCard(
         format=1,
         name=options.task.replace("_", "-"),
@@ -81,7 +98,7 @@ def train(options: argparse.Namespace) -> None:
         labels=labels,
         base=options.base_name,
         base_sha256=report.digest(options.base / "model.safetensors"),
-        licence=options.licence,
+        licence=facts.licence or options.licence,
         temperature=round(temperature, 4),
         held_out=tuple(evaluation.held_out for evaluation in evaluations),
         words=facts.words,
@@ -90,9 +107,8 @@ def train(options: argparse.Namespace) -> None:
     )
     report.write_specialist(options.out, trainer.network, card)
     report.write_confidences(options.out, calibration / temperature, _truth(split.calibration, labels), card)
-    report.write_card(
-        options.out, card, facts, report.Run(options.task, recipe, sizes, len(lexicon)), evaluations
-    )
+    run = report.Run(options.task, recipe, sizes, len(lexicon), tuple(options.given))
+    write_card(options.out, card, facts, run, evaluations)
     for evaluation in evaluations:
         log.info(
             "%s; baselines %s; coverage %s", evaluation.held_out, evaluation.baselines, evaluation.coverage
@@ -115,24 +131,27 @@ def _truth(
 
 
 def _evaluate(
-    split: Split, labels: tuple[str, ...], trainer: Trainer, temperature: float, base: Path
+    split: Split,
+    labels: tuple[str, ...],
+    trainer: Trainer,
+    temperature: float,
+    base: Path | None,
+    typed: Callable[[str], str],
 ) -> list[report.Evaluation]:
-    """Measure dev as the corpus spells it and as typed, and the held-out rows of each source as typed."""
-    sets: dict[str, list[tuple[str, str]]] = {
-        "dev, as published": [(e.text, e.label) for e in split.dev],
-        "dev, typed spacing": [(detokenise(e.text), e.label) for e in split.dev],
-    }
+    """Measure dev as the corpus spells it and, where that differs, as typed; held-out rows as typed."""
+    sets: dict[str, list[tuple[str, str]]] = {"dev, as published": [(e.text, e.label) for e in split.dev]}
+    if typed is detokenise:
+        sets["dev, typed spacing"] = [(typed(e.text), e.label) for e in split.dev]
     for example in split.held_out:
-        sets.setdefault(f"held-out rows of {example.source}", []).append(
-            (detokenise(example.text), example.label)
-        )
+        sets.setdefault(f"held-out rows of {example.source}", []).append((typed(example.text), example.label))
     models = {
         "majority": baselines.majority(split.train, labels),
         "TF-IDF + LR": baselines.tfidf(split.train, labels),
-        "frozen encoder + LR": baselines.frozen_encoder(
-            split.train, labels, lambda texts: embed(base, texts)
-        ),
     }
+    if base is not None:
+        models["frozen encoder + LR"] = baselines.frozen_encoder(
+            split.train, labels, lambda texts: embed(base, texts)
+        )
     evaluations = []
     for name, rows in sets.items():
         texts = [text for text, _ in rows]

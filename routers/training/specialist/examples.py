@@ -8,11 +8,13 @@ import json
 import random
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+Item = TypeVar("Item")
 
 HELD_OUT_SHARE = 0.1
 """Share of the training pool that is never trained on: half of it calibrates, half of it tests."""
@@ -109,11 +111,25 @@ def split_task(parts: dict[str, list[Example]], digests: frozenset[str]) -> Spli
         if not key or key in seen or len(labels[key]) > 1 or is_held_out(example.text, digests):
             continue
         seen.add(key)
-        _part(split, key).append(example)
+        part_of(split, key).append(example)
     return split
 
 
-def _part(split: Split, key: str) -> list[Example]:
+class Parts(Protocol[Item]):
+    """What a split is made of, whatever its examples are."""
+
+    @property
+    def train(self) -> list[Item]: ...
+
+    @property
+    def calibration(self) -> list[Item]: ...
+
+    @property
+    def held_out(self) -> list[Item]: ...
+
+
+def part_of(split: Parts[Item], key: str) -> list[Item]:
+    """Return the part of the split that a text with this normalised form belongs to."""
     bucket = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") / 2**32
     if bucket >= HELD_OUT_SHARE:
         return split.train
@@ -136,8 +152,26 @@ def detokenise(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("``", '"').replace("''", '"')).strip()
 
 
-def vary(examples: Sequence[Example], *, joined_share: float, seed: int) -> Iterable[tuple[str, str]]:
-    """Yield (text, label) for one epoch: corpus spacing or typed spacing at even odds.
+def limit_labels(examples: Sequence[Example], most: int, *, seed: int) -> list[Example]:
+    """Return at most `most` examples of each label, chosen by the seed, in their order; 0 returns all."""
+    if not most:
+        return list(examples)
+    shuffled = list(range(len(examples)))
+    random.Random(seed).shuffle(shuffled)
+    counts: dict[str, int] = {}
+    kept = []
+    for row in shuffled:
+        label = examples[row].label
+        counts[label] = counts.get(label, 0) + 1
+        if counts[label] <= most:
+            kept.append(row)
+    return [examples[row] for row in sorted(kept)]
+
+
+def vary(
+    examples: Sequence[Example], *, joined_share: float, respaced_share: float, seed: int
+) -> Iterable[tuple[str, str]]:
+    """Yield (text, label) for one epoch; `respaced_share` of the texts get typed spacing.
 
     `joined_share` of the texts get a second text of the same label and source appended, because reviews
     have several sentences and the corpora mostly one.
@@ -150,4 +184,4 @@ def vary(examples: Sequence[Example], *, joined_share: float, seed: int) -> Iter
         text = example.text
         if draw.random() < joined_share and " " in text:
             text = f"{text} {draw.choice(groups[example.label, example.source])}"
-        yield (detokenise(text) if draw.random() < 0.5 else text), example.label
+        yield (detokenise(text) if draw.random() < respaced_share else text), example.label

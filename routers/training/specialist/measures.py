@@ -64,3 +64,21 @@ def risk_coverage(probabilities: Floats, truth: Ints, shares: tuple[float, ...])
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     correct = (probabilities.argmax(axis=1) == truth)[order]
     return {f"{share:g}": float(correct[: max(1, round(share * len(order)))].mean()) for share in shares}
+
+
+def span_f1(counts: Ints) -> tuple[float, float, float]:
+    """Return precision, recall and F1 of counts of shape (texts, 3): spans hit, spans found, spans true."""
+    hit, found, true = (int(value) for value in counts.sum(axis=0))
+    precision, recall = hit / found if found else 0.0, hit / true if true else 0.0
+    return precision, recall, 2 * hit / (found + true) if found + true else 0.0
+
+
+def span_f1_interval(counts: Ints, *, rounds: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of F1, texts resampled."""
+    draw = np.random.default_rng(seed)
+    values = []
+    for _ in range(rounds):
+        hit, found, true = counts[draw.integers(0, len(counts), size=len(counts))].sum(axis=0)
+        values.append(2 * hit / (found + true) if found + true else 0.0)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

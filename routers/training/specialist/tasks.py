@@ -15,6 +15,16 @@ class TaskFacts:
     subjects: tuple[str, ...] = ()
     foreign_words: tuple[str, ...] = ()
     joined_share: float = 0.0
+    spaced: bool = False
+    """Whether the corpus has Penn Treebank spacing: then half of every epoch is read with typed spacing."""
+    unlabelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Source -> labels of entities that it does not mark."""
+    replaced: bool = False
+    """Whether entities are replaced by others of their label in training."""
+    licence: str = ""
+    """Licence of the weights, where it is not the command's default."""
+    further: str = ""
+    """What a user of the card should know besides the figures."""
 
 
 SENTIMENT = TaskFacts(
@@ -39,9 +49,26 @@ SENTIMENT = TaskFacts(
         "star", "stars", "scale", "score", "very", "somewhat", "slightly", "extremely", "strongly",
     ),
     joined_share=0.1,
+    spaced=True,
 )  # fmt: skip
 
-TASKS = {"sentiment": SENTIMENT}
+NER_OPEN = TaskFacts(
+    description="People, places, organisations and other names in English text.",
+    data_note="",
+    unlabelled={"btc": ("MISC",)},
+)
+NER_BIOMEDICAL = TaskFacts(
+    description="Diseases and chemicals in English biomedical text.",
+    data_note="",
+    unlabelled={"ncbi": ("Chemical",)},
+)
+PII = TaskFacts(
+    description="Personal data in English text.",
+    data_note="",
+    replaced=True,
+)
+
+TASKS = {"ner_open": NER_OPEN, "ner_biomedical": NER_BIOMEDICAL, "pii": PII, "sentiment": SENTIMENT}
 
 
 def facts_of(task: str, labels: tuple[str, ...]) -> TaskFacts:
@@ -55,4 +82,5 @@ def facts_of(task: str, labels: tuple[str, ...]) -> TaskFacts:
             label: tuple(dict.fromkeys((label.lower(), label.lower().replace("_", " ")))) for label in labels
         },
         subjects=(task.replace("_", " "),),
+        spaced=task == "question_type",
     )

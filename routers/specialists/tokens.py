@@ -1,0 +1,103 @@
+"""Specialists that find entities: a shared encoder, a LoRA adapter, and a head over the words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from routers.specialists.bio import SHAPE_WIDTH, Span, shape_features, spans_of, split_words, tags_of
+from routers.specialists.registry import SpecialistError
+from routers.specialists.text import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+
+    from routers.specialists.bio import WordPieces
+    from routers.specialists.encoder import SharedEncoder
+    from routers.specialists.registry import SpecialistCard
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity found, and the calibrated probability that its words have these tags."""
+
+    span: Span
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """The entities of one text, in its order."""
+
+    found: tuple[Entity, ...]
+    confidence: float
+    """The least certain word: how sure it is that nothing is missing and nothing too much."""
+    tokens: int
+    truncated: bool
+    """Whether the text is longer than the encoder reads, so that its end went unseen."""
+
+
+class TokenSpecialist:
+    """One specialist for entities on a shared encoder."""
+
+    def __init__(self, card: SpecialistCard, folder: Path, encoder: SharedEncoder) -> None:
+        """Load adapter and head from the folder; raises SpecialistError when they do not fit."""
+        from safetensors.torch import load_file
+
+        self.card = card
+        self._encoder = encoder
+        self._tags = tags_of(card.labels)
+        encoder.add_adapter(card.name, folder)
+        head = load_file(str(folder / "head.safetensors"))
+        expected = (len(self._tags), encoder.width + SHAPE_WIDTH)
+        if tuple(head["weight"].shape) != expected:
+            raise SpecialistError(f"{folder / 'head.safetensors'}: weight is not of shape {expected}")
+        self._weight, self._bias = head["weight"].float(), head["bias"].float()
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.card.labels
+
+    @property
+    def encoder(self) -> SharedEncoder:
+        return self._encoder
+
+    def find(self, texts: Sequence[str]) -> list[Entities]:
+        """Find the entities of each text, in order. Blocking and CPU-bound."""
+        pieces = [split_words(t, self._encoder.tokenizer, limit=self._encoder.max_tokens) for t in texts]
+        order = sorted(range(len(texts)), key=lambda row: len(pieces[row].ids))
+        found: dict[int, Entities] = {}
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            hidden = self._encoder.hidden([pieces[row].ids for row in rows], [self.name] * len(rows))
+            for position, row in enumerate(rows):
+                shares = self._shares(texts[row], pieces[row], hidden[position].cpu())
+                found[row] = self._entities(texts[row], pieces[row], shares)
+        return [found[row] for row in range(len(texts))]
+
+    def _shares(self, text: str, pieces: WordPieces, hidden: torch.Tensor) -> torch.Tensor:
+        """Return calibrated tag probabilities, shape (words, tags), of one text's hidden states."""
+        import torch
+
+        shapes = torch.from_numpy(shape_features(text, pieces.offsets))
+        inputs = torch.cat([hidden[pieces.first], shapes], dim=1)
+        return ((inputs @ self._weight.T + self._bias) / self.card.temperature).softmax(dim=1)
+
+    def _entities(self, text: str, pieces: WordPieces, shares: torch.Tensor) -> Entities:
+        best = shares.max(dim=1)
+        sure = best.values.tolist()
+        tags = [self._tags[tag] for tag in best.indices.tolist()]
+        found = tuple(
+            Entity(span, text[span.start : span.end], min(sure[word] for word in words))
+            for span, words in spans_of(pieces.offsets, tags)
+        )
+        seen = pieces.offsets[-1][1] if pieces.offsets else 0
+        return Entities(found, min(sure, default=1.0), len(pieces.ids), seen < len(text.rstrip()))
