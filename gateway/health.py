@@ -54,7 +54,8 @@ class Health:
         }
         if full:
             models = await self._local_models()
-            if status == 200 and any(model["state"] != "ready" for model in models.values()):
+            waiting = any(model["state"] not in ("ready", "idle") for model in models.values())
+            if status == 200 and waiting:
                 status, body["status"] = 503, "waiting for local models"
             body["local_models"] = models
             body["not_configured"] = dict(live.missing)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TASK_PREFIX = "task/"
+"""`task/NAME` asks for the specialist whose model is NAME."""
+
 TargetKind = Literal["specialist", "local", "upstream"]
 Arm = Literal["control", "treatment", "explored"]
 """`control`: as without the experiment. `treatment`: to the target on trial. `explored`: to one drawn at random."""

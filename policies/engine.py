@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.conditions import Condition, Probe, compile_when, explain, first_failure, matcher, probes_of
-from policies.decision import CachePlan, Considered, Decision, Plan, Skipped, considered_of
+from policies.decision import TASK_PREFIX, CachePlan, Considered, Decision, Plan, Skipped, considered_of
 from policies.eligibility import Forbidden
 from policies.model import AUTO, PlanSpec
 from policies.patterns import glob_matcher
@@ -25,8 +25,6 @@ DEFAULT = "default"
 UNKNOWN_MODEL = "unknown-model"
 RESERVED_IDS = frozenset({REQUESTED_MODEL, ALIAS, DEFAULT, UNKNOWN_MODEL})
 """Rule ids that decisions use for what is not a rule."""
-TASK_PREFIX = "task/"
-"""`task/NAME` asks for the specialist whose model is NAME."""
 
 
 @dataclass(frozen=True, slots=True)

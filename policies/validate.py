@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from policies.engine import RESERVED_IDS, TASK_PREFIX
+from policies.decision import TASK_PREFIX
+from policies.engine import RESERVED_IDS
 from policies.findings import Finding, quote
 from policies.labels import Labels
 from policies.model import AUTO

@@ -73,7 +73,7 @@ async def _print_models(console: Console, session: aiohttp.ClientSession, url: s
         status, body = await _get(session, f"{url}/readyz?full=1")
         states = body.get("local_models", {})
         for name, model in states.items():
-            if name not in told and model["state"] in ("ready", "failed", "absent"):
+            if name not in told and model["state"] in ("ready", "idle", "failed", "absent"):
                 told.add(name)
                 _print_model(console, name, model, time.monotonic() - started)
         if status == 200 or (states and told >= states.keys()):
@@ -82,7 +82,7 @@ async def _print_models(console: Console, session: aiohttp.ClientSession, url: s
 
 
 def _print_model(console: Console, name: str, model: dict[str, str], after_s: float) -> None:
-    colour = "green" if model["state"] == "ready" else "red"
+    colour = "green" if model["state"] in ("ready", "idle") else "red"
     detail = f": {model['detail']}" if model["detail"] and model["state"] != "ready" else ""
     console.print(f"  [{colour}]{model['state']}[/{colour}] {name} after {after_s:.1f} s{escape(detail)}")
 

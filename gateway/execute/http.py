@@ -16,6 +16,7 @@ from gateway.execute.events import DONE, EventSplitter
 from gateway.execute.idle import IdleLimit
 from gateway.execute.streams import read_event
 from gateway.types import Answer
+from policies.decision import TASK_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -120,7 +121,10 @@ class OpenAIExecutor:
 def _body(call: Call, endpoint: Endpoint) -> bytes:
     """The request as it came, with the target's model name and, for streams, the usage event asked for."""
     fields = dict(call.fields)
-    fields["model"] = msgspec.Raw(msgspec.json.encode(endpoint.model))
+    # The worker reads a request that names its task model less strictly than one that a rule sent there.
+    named = endpoint.lane == "worker" and call.model.startswith(TASK_PREFIX)
+    model = f"{TASK_PREFIX}{endpoint.model}" if named else endpoint.model
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     if call.stream and not call.include_usage:
         options = call.fields.get("stream_options")
         asked = msgspec.json.decode(options) if options is not None else None

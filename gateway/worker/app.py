@@ -20,6 +20,7 @@ from gateway.api.wire import decode_chat
 from gateway.errors import GatewayError, MethodNotAllowed, UnknownRoute
 from gateway.execute.events import DONE, frame
 from gateway.worker.completion import Completion
+from policies.decision import TASK_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -85,9 +86,10 @@ async def _chat_completions(request: Request, models: Models) -> Response:
 
 
 async def _respond(model: str, body: dict[str, Any], models: Models) -> Response:
-    responder = await models.ready(model)
+    name = model.removeprefix(TASK_PREFIX)
+    responder = await models.ready(name)
     answer = await responder.answer(body)
-    completion = Completion(model)
+    completion = Completion(name)
     if body.get("stream"):
         include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         events = _events(answer, completion.chunks(answer.pieces, include_usage=include_usage))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import queue
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from gateway.errors import UnknownModel
 from gateway.worker.batching import Batcher
 from gateway.worker.errors import ModelLoading, ModelUnavailable
-from gateway.worker.responders import LanguageResponder, SpecialistResponder
+from gateway.worker.responders import EntityResponder, LanguageResponder, SpecialistResponder
 from routers.catalogue import read_catalogue, resolve
 from routers.specialists.language import load_language_model
 from routers.specialists.registry import find, shipped
-from routers.specialists.text import TextSpecialist, load_specialist, predict_mixed
+from routers.specialists.text import TextSpecialist
+from routers.specialists.tokens import TokenSpecialist, answer_mixed, load_specialist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
     from routers.specialists.base import Prediction
     from routers.specialists.encoder import SharedEncoder
     from routers.specialists.language import LanguageModel
+    from routers.specialists.tokens import Entities, Specialist
 
 log = logging.getLogger(__name__)
 
 Kind = Literal["specialist", "language"]
-State = Literal["loading", "ready", "failed", "absent"]
-Loaded: TypeAlias = "TextSpecialist | LanguageModel"
+State = Literal["idle", "loading", "ready", "failed", "absent"]
+"""`idle`: loads at its first request."""
+Loaded: TypeAlias = "Specialist | LanguageModel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,11 @@ class Slot:
 
 
 class Models:
-    """The served models. Loading happens on one thread, language models first: they take under a second."""
+    """The served models. Loading happens on one thread, language models first: they take under a second.
+
+    Of the specialists only the first is loaded at once, and with it their encoder; each of the others takes some
+    50 ms and loads when somebody asks for it.
+    """
 
     def __init__(
         self,
@@ -102,13 +110,18 @@ class Models:
         self._slots = {spec.name: Slot(spec, spec.kind) for spec in specs}
         self._model_dir, self._threads = model_dir, threads
         self._load_wait_s, self._look_again_s = load_wait_s, look_again_s
-        self._closed = threading.Event()
+        self._wanted: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
         self._encoders: dict[Path, SharedEncoder] = {}
-        self._batchers: dict[int, Batcher[tuple[TextSpecialist, str], Prediction]] = {}
+        self._batchers: dict[int, Batcher[tuple[Specialist, str], Prediction | Entities]] = {}
 
     def start(self) -> None:
         """Begin to load; returns at once. Call it on the event loop."""
         loop = asyncio.get_running_loop()
+        specialists = [slot for slot in self._slots.values() if slot.kind == "specialist"]
+        for slot in [*(slot for slot in self._slots.values() if slot.kind == "language"), *specialists[:1]]:
+            self._wanted.put(slot)
+        for slot in specialists[1:]:
+            slot.state, slot.detail = "idle", "loads at its first request"
         # A daemon: a process that is told to stop need not wait for a model it will not use.
         threading.Thread(target=self._load_all, args=(loop,), name="load-models", daemon=True).start()
 
@@ -119,6 +132,9 @@ class Models:
             raise UnknownModel(
                 f"This worker serves no model `{name}`; it has {_listed(self._slots)}.", param="model"
             )
+        if slot.state == "idle":
+            slot.state, slot.detail = "loading", ""
+            self._wanted.put(slot)
         try:
             await asyncio.wait_for(slot.settled.wait(), self._load_wait_s)
         except TimeoutError:
@@ -139,26 +155,31 @@ class Models:
 
     async def close(self) -> None:
         """End everything that runs or waits."""
-        self._closed.set()
+        self._wanted.put(None)
         self.interrupt()
         for batcher in self._batchers.values():
             await batcher.close()
 
     def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Load what is there, then look again for what is not: `models pull` needs no restart."""
-        waiting = sorted(self._slots.values(), key=lambda slot: slot.kind != "language")
-        while waiting and not self._closed.is_set():
-            absent = []
-            for slot in waiting:
-                started = time.perf_counter()
-                loaded = self._load(slot)
-                if isinstance(loaded, Missing) and loaded.state == "absent":
-                    absent.append(slot)
-                took_s = round(time.perf_counter() - started, 3)
-                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody wants the model any more
-                    loop.call_soon_threadsafe(self._settle, slot, loaded, took_s)
-            waiting = absent
-            self._closed.wait(self._look_again_s)
+        """Load what is wanted, and look again for what was not there: `models pull` needs no restart."""
+        absent: list[Slot] = []
+        while True:
+            try:
+                slot = self._wanted.get(timeout=self._look_again_s if absent else None)
+            except queue.Empty:
+                for waiting in absent:
+                    self._wanted.put(waiting)
+                absent = []
+                continue
+            if slot is None:
+                return
+            started = time.perf_counter()
+            loaded = self._load(slot)
+            if isinstance(loaded, Missing) and loaded.state == "absent":
+                absent.append(slot)
+            took_s = round(time.perf_counter() - started, 3)
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody wants the model any more
+                loop.call_soon_threadsafe(self._settle, slot, loaded, took_s)
 
     def _load(self, slot: Slot) -> Loaded | Missing:
         spec = slot.spec
@@ -174,12 +195,10 @@ class Models:
             log.warning("model %s did not load", spec.name, exc_info=True)
             return Missing("failed", f"{type(error).__name__}: {error}")
 
-    def _load_specialist(self, spec: ModelSpec) -> TextSpecialist:
+    def _load_specialist(self, spec: ModelSpec) -> Specialist:
         _, card = find(spec.path or spec.name)
         base = resolve(card.base, self._model_dir)
         loaded = load_specialist(spec.path or spec.name, base, encoder=self._encoders.get(base))
-        if not isinstance(loaded, TextSpecialist):
-            raise TypeError(f"{spec.name} is no specialist on a shared encoder")
         self._encoders[base] = loaded.encoder
         return loaded
 
@@ -192,13 +211,15 @@ class Models:
         slot.settled.set()
 
     def _respond_with(self, name: str, loaded: Loaded) -> Responder:
-        if not isinstance(loaded, TextSpecialist):
+        if not isinstance(loaded, TextSpecialist | TokenSpecialist):
             return LanguageResponder(name, loaded)
         encoder = id(loaded.encoder)
         if encoder not in self._batchers:
-            self._batchers[encoder] = Batcher(predict_mixed)
+            self._batchers[encoder] = Batcher(answer_mixed)
         batcher = self._batchers[encoder]
-        return SpecialistResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
+        if isinstance(loaded, TextSpecialist):
+            return SpecialistResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
+        return EntityResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
 
 
 def _where_to_get(spec: ModelSpec, found: str) -> str:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import InvalidRequest
 from gateway.worker.errors import ContextExceeded, Declines, GenerationBroke, Overloaded, ShuttingDown
+from policies.decision import TASK_PREFIX
 from routers.specialists.base import Declined
 from routers.specialists.contract import read_task
+from routers.specialists.extraction import read_extraction
 from routers.specialists.language import (
     GenerationFailed,
     InvalidGeneration,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from routers.specialists.base import Prediction
     from routers.specialists.language import Generation, LanguageModel
     from routers.specialists.registry import SpecialistCard
+    from routers.specialists.tokens import Entities
 
 MAX_CHOICES = 16
 _SHUTTING_DOWN = "The worker is shutting down; try again shortly."
@@ -74,15 +77,51 @@ class SpecialistResponder:
     async def answer(self, body: Mapping[str, Any]) -> Answer:
         """Classify the request's text; raises Declines when it is not this specialist's task."""
         choices = _choices(body.get("n"))
-        task = read_task(body, self._card)
+        named = str(body.get("model", "")).startswith(TASK_PREFIX)
+        task = read_task(body, self._card, named=named)
         if isinstance(task, Declined):
             raise Declines(f"`{self._card.name}` declines: {task.reason}.")
         done = await self._classify(task.payload)
-        text = task.words[done.result.label]
+        text = task.words.get(done.result.label)
+        if text is None:
+            raise Declines(f"`{self._card.name}` declines: the text fits none of the labels that are listed.")
         # A classifier writes no tokens; four characters a token is the usual estimate.
         usage = Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))
         return Answer(
             pieces=_at_once(text, choices, usage),
+            queue_s=done.queue_s,
+            started=time.perf_counter() - done.compute_s,
+            compute_s=done.compute_s,
+            confidence=done.result.confidence * task.confidence,
+        )
+
+    def interrupt(self) -> None:
+        """Nothing runs for long: a batch ends by itself."""
+
+
+class EntityResponder:
+    """A specialist for entities: fills the schema or writes the list that the caller asked for, or declines."""
+
+    def __init__(self, card: SpecialistCard, find: Callable[[str], Awaitable[Batched[Entities]]]) -> None:
+        """`find` gives the entities of one text."""
+        self._card, self._find = card, find
+
+    async def answer(self, body: Mapping[str, Any]) -> Answer:
+        """Find the request's entities; raises Declines when that is not asked, or nothing was found to list."""
+        choices = _choices(body.get("n"))
+        named = str(body.get("model", "")).startswith(TASK_PREFIX)
+        task = read_extraction(body, self._card, named=named)
+        if isinstance(task, Declined):
+            raise Declines(f"`{self._card.name}` declines: {task.reason}.")
+        done = await self._find(task.payload)
+        if done.result.truncated:
+            raise Declines(f"`{self._card.name}` declines: the text is longer than it reads.")
+        wanted = [entity for entity in done.result.found if entity.span.label in task.labels]
+        text = task.form.write(wanted, task.payload)
+        if not text:
+            raise Declines(f"`{self._card.name}` declines: it found nothing to list.")
+        return Answer(
+            pieces=_at_once(text, choices, Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))),
             queue_s=done.queue_s,
             started=time.perf_counter() - done.compute_s,
             compute_s=done.compute_s,

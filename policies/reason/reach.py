@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from policies.engine import TASK_PREFIX, named_models
+from policies.decision import TASK_PREFIX
+from policies.engine import named_models
 from policies.model import AUTO
 from policies.reason.budget import Budget, TooEntangledError
 from policies.reason.formula import All, Formula, Some, exactly, formula, matching, negation, parts

@@ -26,36 +26,40 @@ _FILLER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Chat:
+class Chat:
     system: str
     turns: list[tuple[str, str]]
     """Earlier (user, assistant) turns."""
     user: str
 
 
-def read_task(body: Mapping[str, Any], card: SpecialistCard) -> Task | Declined:
+def read_task(body: Mapping[str, Any], card: SpecialistCard, *, named: bool = False) -> Task | Declined:
     """Extract the one text to classify and the wording of each label from an OpenAI chat request.
 
+    `named`: the caller asked for this specialist by name, so that a message may be the bare text, and the
+    labels that nobody wrote out are this specialist's.
     Deterministic and conservative: a request that could be read in two ways, or asks for anything besides
     one of the specialist's labels, is declined. What stands inside a marked text is never an instruction.
     """
-    refusal = _refuse_by_options(body)
+    refusal = refuse_by_options(body)
     if refusal:
         return Declined(refusal)
-    chat = _chat(body.get("messages"))
+    chat = read_chat(body.get("messages"))
     if isinstance(chat, Declined):
         return chat
     grammar = Instructions(card)
     values = _enum_values(body.get("response_format"), grammar)
     if isinstance(values, Declined):
         return values
-    task = _read(chat, grammar, values)
+    task = _bare(chat, grammar) if named else None
+    if task is None:
+        task = _read(chat, grammar, values, named=named)
     if isinstance(task, Declined):
         return task
     return replace(task, words=values) if values else task
 
 
-def _refuse_by_options(body: Mapping[str, Any]) -> str | None:
+def refuse_by_options(body: Mapping[str, Any]) -> str | None:
     if body.get("tools") or body.get("functions"):
         return "the request offers tools"
     if body.get("logprobs") or body.get("top_logprobs"):
@@ -67,7 +71,7 @@ def _refuse_by_options(body: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _chat(messages: object) -> _Chat | Declined:
+def read_chat(messages: object) -> Chat | Declined:
     if not isinstance(messages, list) or not messages:
         return Declined("the request has no messages")
     system: list[str] = []
@@ -92,7 +96,7 @@ def _chat(messages: object) -> _Chat | Declined:
     texts = [text for _, text in turns]
     pairs = list(zip(texts[:-1:2], texts[1::2], strict=True))
     kept = "\n".join(part for part in system if not _FILLER.match(part)).strip()
-    return _Chat(kept, pairs, texts[-1])
+    return Chat(kept, pairs, texts[-1])
 
 
 def _text(content: object) -> str | None:
@@ -131,9 +135,41 @@ MAX_CHARACTERS = 4000
 """Of one message. A specialist reads some 1,000 characters; and the expressions here are quadratic at worst."""
 
 
-def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | Declined:
+_CLASSIFYING = re.compile(
+    r"^\W*(?:please |kindly |can you |could you )*(?:classify|categori[sz]e|label|rate|determine|identify|detect|"
+    r"decide|judge|predict|evaluate|assess|extract)\b|[:?]\s*\n",
+    re.IGNORECASE,
+)
+"""How a message begins or breaks that is not a bare text, whatever it asks for."""
+
+
+def _bare(chat: Chat, grammar: Instructions) -> Task | Declined | None:
+    """Read the message of a caller who named the specialist as the text itself; None when it has an instruction."""
+    if chat.system or chat.turns or grammar.asks(chat.user) or _CLASSIFYING.search(chat.user):
+        return None
+    cut = Cut(chat.user.strip(), "", True, 0.95)
+    reason = objection(cut, grammar)
+    if not reason and len(chat.user) > MAX_CHARACTERS:
+        reason = "the text is longer than a specialist reads"
+    if not reason and grammar.language == "en" and not looks_english(cut.payload):
+        reason = "the text to classify does not look English"
+    return (
+        Declined(reason)
+        if reason
+        else Task(cut.payload, {label: label for label in grammar.labels}, cut.confidence)
+    )
+
+
+def too_long(chat: Chat) -> bool:
+    """Say whether a message is longer than the expressions of a specialist's grammar should read."""
     texts = (chat.system, chat.user, *(text for pair in chat.turns for text in pair))
-    if any(len(text) > MAX_CHARACTERS for text in texts):
+    return any(len(text) > MAX_CHARACTERS for text in texts)
+
+
+def _read(
+    chat: Chat, grammar: Instructions, values: dict[str, str], *, named: bool = False
+) -> Task | Declined:
+    if too_long(chat):
         return Declined("a message is longer than a specialist reads")
     shown = shots_of_messages(chat.turns, grammar)
     if isinstance(shown, Declined):
@@ -145,26 +181,30 @@ def _read(chat: _Chat, grammar: Instructions, values: dict[str, str]) -> Task | 
         if not grammar.asks(f"{chat.system}\n{inline.header}"):
             return Declined("the worked examples do not say what they classify")
         return _judge(
-            chat.system, Cut(inline.payload, inline.header, False, 0.93), inline.words, grammar, values
+            chat.system,
+            Cut(inline.payload, inline.header, False, 0.93),
+            inline.words,
+            grammar,
+            named=named or bool(values),
         )
     first: Declined | None = None
     for cut in cuts(chat.user, grammar):
         if not grammar.asks(cut.instruction):
             continue
-        found = _judge(chat.system, cut, shown, grammar, values)
+        found = _judge(chat.system, cut, shown, grammar, named=named or bool(values))
         if isinstance(found, Task):
             return found
         first = first or found
     if grammar.asks(chat.system) and not grammar.asks(chat.user):
-        return _judge(chat.system, bare(chat.user), shown, grammar, values)
+        return _judge(chat.system, bare(chat.user), shown, grammar, named=named or bool(values))
     return first or Declined("no instruction to classify was recognised")
 
 
 def _judge(
-    system: str, cut: Cut, shown: Mapping[str, str], grammar: Instructions, values: dict[str, str]
+    system: str, cut: Cut, shown: Mapping[str, str], grammar: Instructions, *, named: bool
 ) -> Task | Declined:
     """Check one reading: the whole instruction is known, the labels are named, the payload is one text."""
-    words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shown, named=bool(values))
+    words = wording(f"{system}\n{cut.instruction}".strip(), grammar, shown, named=named)
     if isinstance(words, Declined):
         return words
     reason = objection(cut, grammar)

@@ -5,6 +5,7 @@ The only file of the serving path that imports torch, transformers and peft, and
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ MAX_TOKENS = 256
 class SharedEncoder:
     """A BERT-like encoder with one LoRA adapter for each specialist.
 
-    A batch may mix specialists: each text names the adapter it is read with. Float32, one device.
-    Not safe to call from two threads at once.
+    A batch may mix specialists: each text names the adapter it is read with. Float32, one device. Adapters may be
+    added by one thread while another reads: each waits for the other.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class SharedEncoder:
         self.max_tokens = max_tokens
         self.tokenizer = load_tokenizer(base_dir)
         self._adapters: set[str] = set()
+        self._changing = threading.Lock()
 
     @property
     def width(self) -> int:
@@ -69,7 +71,7 @@ class SharedEncoder:
 
         if not (adapter_dir / "adapter_model.safetensors").is_file():
             raise FileNotFoundError(f"{adapter_dir / 'adapter_model.safetensors'} is missing")
-        with warnings.catch_warnings():
+        with self._changing, warnings.catch_warnings():
             # peft 0.21 asks transformers 5 for a property by its old name
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
             if self._adapters:
@@ -78,8 +80,8 @@ class SharedEncoder:
                 self._model = PeftModel.from_pretrained(
                     self._model, str(adapter_dir), adapter_name=name, is_trainable=False
                 )
-        self._model.to(self._device).eval()
-        self._adapters.add(name)
+            self._model.to(self._device).eval()
+            self._adapters.add(name)
 
     def tokenise(self, text: str) -> list[int]:
         """Return the token ids of one text with special tokens, at most `max_tokens` of them."""
@@ -110,9 +112,9 @@ class SharedEncoder:
         mixed: dict[str, list[str]] = {}
         if len(set(adapters)) > 1:
             mixed["adapter_names"] = list(adapters)
-        elif adapters:
-            self._model.set_adapter(adapters[0])
-        with torch.inference_mode():
+        with self._changing, torch.inference_mode():
+            if adapters and not mixed:
+                self._model.set_adapter(adapters[0])
             return self._model(input_ids=ids, attention_mask=mask, **mixed).last_hidden_state, mask
 
 

@@ -16,24 +16,26 @@ if TYPE_CHECKING:
     from routers.specialists.registry import SpecialistCard
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text that blanks separate."""
     return tuple(text.split())
 
 
-NOUNS = _words(
+NOUNS = words_of(
     "review text sentence comment tweet feedback message statement passage post snippet opinion paragraph input "
-    "document content excerpt testimonial"
+    "document content excerpt testimonial email e-mail mail sms headline utterance query question request"
 )
 """How callers name one text to classify. Plurals are missing on purpose: they announce several payloads."""
 
-_KINDS = _words(
+_KINDS = words_of(
     "movie film product customer user reviewer book restaurant hotel client app short online social media following "
-    "above below given user's reviewer's customer's overall author's writer's speaker's"
+    "above below given user's reviewer's customer's overall author's writer's speaker's news gold twitter phone "
+    "banking support incoming"
 )
 """What may stand before such a noun without changing the task."""
 
 _VOCABULARY = frozenset(
-    _words(
+    words_of(
         """
         a an the this that it its it's you are you're is was be your my me please kindly i want have i'll
         classify classifies classifying categorize categorise label labels determine identify decide judge detect
@@ -43,7 +45,7 @@ _VOCABULARY = frozenset(
         assistant classifier model expert analyst analysis critic classification engine tool bot general option
         options choose choosing pick category categories class classes binary must should then otherwise format here
         mean means following lower-case lowercase upper-case uppercase case lower upper capitals capital letters
-        reply replying responding answering
+        reply replying responding answering detector detection filter filtering
         """
     )
 ).union(NOUNS, _KINDS, (f"{noun}'s" for noun in NOUNS))
@@ -60,7 +62,9 @@ _FORMAT_PHRASES = re.compile(
     r"|(?:in |with |using )?(?:only |exactly |just )?(?:one|a single|1) word(?: only)?"
     r"|(?:one|exactly one|only one) of (?:the )?(?:these |following )?(?:two )?"
     r"(?:labels|words|classes|categories|options)?"
-    r"|(?:two|2) (?:classes|categories|labels|options)|the words"
+    r"|(?:two|2|three|3|four|4|six|6) (?:classes|categories|labels|options)|the words"
+    r"|(?:exactly |only )?one of (?:the )?(?:these |following )?(?:two |three |four |six |possible )?(?:\w+ )?"
+    r"(?:types|emotions|intents|values|names)|(?:whether )?or not(?=\W|$)"
     r"|(?:could|can|would|will) you|i (?:will|would like to) give you|i(?:'d| would) like you to"
     r"|how (?:does|do|did) the (?:reviewer|author|writer|customer|user) feel(?: about (?:it|this))?"
     r"|hi(?: there)?|hello|hey|thanks(?: in advance)?|thank you)(?!\w)",
@@ -77,7 +81,9 @@ _ANSWER = re.compile(
 )
 _IN_CASE = re.compile(r"\b(?:lower|upper|capital)", re.IGNORECASE)
 _OTHER_TASK = re.compile(
-    r"\b(?:respond|reply|answer|replying|responding|answering)\s+(?:to|this|the|my|it)\b", re.IGNORECASE
+    r"\b(?:respond|reply|answer|replying|responding|answering)\s+(?:to|this|the|my|it)\b"
+    r"|\b(?:should|must|can|could) i\b|\band (?:what|which|who|when|how|if)\b",
+    re.IGNORECASE,
 )
 """`Reply to this review in a positive or negative tone` asks for a text."""
 
@@ -88,6 +94,8 @@ _OPINION = re.compile(r"\b(?:review|feedback|testimonial|feel)\b", re.IGNORECASE
 
 CODES = frozenset({"0", "1", "-1", "yes", "no", "true", "false"})
 """What may stand for a label, if the instruction says for which."""
+
+_TOOL = "classifier|classification|analysis|analyst|analyzer|analyser|detection|detector|filter|filtering"
 
 GAP = "§"
 """Stands in an instruction where the payload was taken out."""
@@ -108,21 +116,30 @@ class Instructions:
 
     def __init__(self, card: SpecialistCard) -> None:
         self._labels = card.labels
+        self.out_of_scope = card.out_of_scope
+        self.reads_requests = card.reads_requests
         self.language = card.language
+        self._vocabulary = _VOCABULARY.union(card.vocabulary)
         self._owner = {word: label for label, words in card.words.items() for word in words}
         self._label = re.compile(_any_of(self._owner), re.IGNORECASE)
         self._subject = re.compile(_any_of(card.subjects), re.IGNORECASE)
         self._foreign = re.compile(_any_of(card.foreign_words), re.IGNORECASE)
+        self._core = self._request()
+        # `a spam classifier` names a task, and no label that could be the answer
+        self._task_name = re.compile(rf"{self._subject.pattern}(?=[ -](?:{_TOOL})\b)", re.IGNORECASE)
+
+    def _request(self) -> re.Pattern[str]:
+        """Return the expression of a request to classify."""
         subject, label = self._subject.pattern, self._label.pattern
         noun = rf"(?:the |this |that |my |a |an )?(?:(?:{'|'.join(_KINDS)}) ){{0,4}}(?:{'|'.join(NOUNS)}|{subject})\b"
         pronoun = (
             rf"(?:it|this|that|(?:the )?following|the above)(?=\W+(?:(?:a|an|either) )?{label}|\W*[:{GAP}])"
         )
-        self._core = re.compile(
+        return re.compile(
             rf"\b(?:is|was|does|whether|if) (?:{noun}|{pronoun})[^.?!\n]{{0,60}}?{label}"
             rf"|\b(?:is|was) (?:this|that|it|the following) (?:a |an )?{label}[^.?!\n]{{0,40}}?(?:{'|'.join(NOUNS)})\b"
             rf"|\b{_CLASSIFY}\b[^.?!\n]{{0,90}}?(?:{subject}|{label})"
-            rf"|{subject}(?: \w+)? (?:classifier|classification|analysis|analyst|analyzer|analyser)\b"
+            rf"|{subject}(?: \w+)?[ -](?:{_TOOL})\b"
             rf"|(?:^|[.:\n]\s*)(?:what is |what's |the |overall )*{subject}(?: of [\w ]{{1,40}})?\s*[:?(,\-]"
             rf"|\b(?:output|give|return|print|what is|what's|which) (?:the |its |overall )*{subject}\b"
             rf"|\bhow (?:does|do|did) the \w+ feel\b[^.?!\n]{{0,40}}?{label}"
@@ -171,7 +188,10 @@ class Instructions:
         rest = _FORMAT_PHRASES.sub(" ", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
         rest = self._subject.sub(" ", self._label.sub(" ", rest))
         words = (str(word).lower() for word in re.findall(r"[^\W_](?:[\w'\-]*[^\W_])?", rest))
-        return next((word for word in words if word not in _VOCABULARY and word not in CODES), None)
+        codes = (
+            CODES if len(self._labels) == 2 else CODES.union("23456789")
+        )  # `wording` has each mean a label
+        return next((word for word in words if word not in self._vocabulary and word not in codes), None)
 
     def foreign_word(self, text: str) -> str | None:
         """Return the first class named that the specialist lacks."""
@@ -180,9 +200,11 @@ class Instructions:
 
     def mentions(self, text: str) -> list[Mention]:
         """Return every place where the text names a label, in order."""
+        tasks = {found.start() for found in self._task_name.finditer(text)}
         return [
             Mention(self._owner[m.group().lower()], m.group(), m.start(), m.end())
             for m in self._label.finditer(text)
+            if m.start() not in tasks
         ]
 
 

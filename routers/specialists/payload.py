@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from routers.specialists.instruction import Instructions
 
 _NOUN = "|".join(NOUNS)
-ANSWER_FIELD = "sentiment|label|answer|output|class|classification|category|polarity|prediction"
+ANSWER_FIELD = (
+    "sentiment|label|answer|output|class|classification|category|polarity|prediction|emotion|intent|direction|irony|"
+    "spam|(?:question |answer )?type"
+)
 
 _FENCES = re.compile(
     r"(?P<tick>```)(?:[a-z]*\n)?(?P<a>.*?)```"
@@ -183,6 +186,8 @@ def objection(cut: Cut, grammar: Instructions) -> str | None:
     paragraphs = re.split(r"\n\s*\n", payload)
     if not cut.bounded and len(paragraphs) > 1 and (grammar.knows(paragraphs[0]) or len(paragraphs[-1]) < 25):
         return "where the text to classify begins and ends can be read twice"
-    if not cut.bounded and _ORDERS.search(payload):
+    # A question to classify is itself one: what comes after it is looked at.
+    begin = re.search(r"[.!?]\s|\n|$", payload) if grammar.reads_requests else None
+    if not cut.bounded and _ORDERS.search(payload[begin.end() :] if begin else payload):
         return "the text to classify runs into what may be another instruction"
     return None

@@ -72,11 +72,25 @@ class SpecialistCard(BaseModel):
     """How callers name what is classified, e.g. `sentiment`, `polarity`; lower-case."""
     foreign_words: tuple[str, ...] = ()
     """Classes that callers may ask for and this specialist lacks, e.g. `neutral`; lower-case."""
+    vocabulary: tuple[str, ...] = ()
+    """Further words that an instruction for this specialist may have; lower-case."""
+    reads_requests: bool = False
+    """Whether the texts are themselves questions or requests, which are not to be taken for instructions."""
+    moderation: dict[str, str] = {}
+    """Label -> the category of OpenAI's moderation endpoint that it stands for."""
+    unlabelled: dict[str, tuple[str, ...]] = {}
+    """Corpus, as rows name it in `source` -> kinds of entity that it does not mark."""
+    out_of_scope: str | None = None
+    """The label of texts that no other label fits."""
+    scope_threshold: Probability = 0.0
+    """Below this confidence a text is given the `out_of_scope` label."""
 
     @model_validator(mode="after")
     def _words_belong_to_one_label(self) -> SpecialistCard:
         if set(self.words) != set(self.labels):
             raise ValueError("`words` must have one entry for each of `labels`")
+        if self.out_of_scope is not None and self.out_of_scope not in self.labels:
+            raise ValueError("`out_of_scope` must be one of `labels`")
         owner: dict[str, str] = dict.fromkeys(self.foreign_words, "foreign_words")
         for label, words in self.words.items():
             for word in words:

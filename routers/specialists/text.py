@@ -35,7 +35,7 @@ class TextSpecialist:
         expected = (len(card.labels), encoder.width)
         if tuple(head["weight"].shape) != expected:
             raise SpecialistError(f"{folder / 'head.safetensors'}: weight is not of shape {expected}")
-        self._weight, self._bias = head["weight"], head["bias"]
+        self._weight, self._bias = head["weight"].float(), head["bias"].float()
 
     @property
     def name(self) -> str:
@@ -79,29 +79,37 @@ def predict_mixed(asks: Sequence[tuple[TextSpecialist, str]]) -> list[Prediction
         for position, row in enumerate(rows):
             specialist = asks[row][0]
             shares = specialist.probabilities(pooled[position : position + 1])[0].tolist()
-            found[row] = _prediction(specialist.labels, shares, len(ids[row]))
+            found[row] = _prediction(specialist.card, shares, len(ids[row]))
     return [found[row] for row in range(len(asks))]
 
 
-def _prediction(labels: tuple[str, ...], shares: list[float], tokens: int) -> Prediction:
-    best = max(range(len(labels)), key=shares.__getitem__)
-    return Prediction(labels[best], shares[best], dict(zip(labels, shares, strict=True)), tokens)
+def _prediction(card: SpecialistCard, shares: list[float], tokens: int) -> Prediction:
+    best = max(range(len(shares)), key=shares.__getitem__)
+    label = card.labels[best]
+    if card.out_of_scope is not None and shares[best] < card.scope_threshold:
+        label = card.out_of_scope
+    return Prediction(label, shares[best], dict(zip(card.labels, shares, strict=True)), tokens)
 
 
 def load_specialist(
     name_or_dir: str | Path, base_dir: Path, *, device: str = "cpu", encoder: SharedEncoder | None = None
 ) -> TextClassifier:
-    """Load a shipped specialist by name, or one by its folder, on the encoder in `base_dir`.
+    """Load a shipped text classifier by name, or one by its folder, on the encoder in `base_dir`.
 
     Pass `encoder` (from an earlier specialist's `encoder`) to share it instead of loading another.
-    Raises SpecialistError when the specialist is unknown or was trained on another encoder, and
+    Raises SpecialistError when the specialist is unknown, finds entities, or was trained on another encoder, and
     FileNotFoundError when the encoder's folder is incomplete. Blocking: takes about a second.
     """
     folder, card = find(name_or_dir)
-    if encoder is None:
-        _check_base(card, base_dir)
-        encoder = SharedEncoder(base_dir, device=device)
-    return TextSpecialist(card, folder, encoder)
+    if card.kind != "text-classification":
+        raise SpecialistError(f"`{card.name}` finds entities: it does not classify texts")
+    return TextSpecialist(card, folder, encoder or load_encoder(card, base_dir, device=device))
+
+
+def load_encoder(card: SpecialistCard, base_dir: Path, *, device: str = "cpu") -> SharedEncoder:
+    """Load the encoder that a specialist was trained on; raises as `load_specialist` does."""
+    _check_base(card, base_dir)
+    return SharedEncoder(base_dir, device=device)
 
 
 def _check_base(card: SpecialistCard, base_dir: Path) -> None:

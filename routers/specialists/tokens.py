@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from routers.specialists.bio import SHAPE_WIDTH, Span, shape_features, spans_of, split_words, tags_of
-from routers.specialists.registry import SpecialistError
-from routers.specialists.text import BATCH
+from routers.specialists.registry import SpecialistError, find
+from routers.specialists.text import BATCH, TextSpecialist, load_encoder, predict_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from routers.specialists.base import Prediction
     from routers.specialists.bio import WordPieces
     from routers.specialists.encoder import SharedEncoder
     from routers.specialists.registry import SpecialistCard
@@ -101,3 +102,36 @@ class TokenSpecialist:
         )
         seen = pieces.offsets[-1][1] if pieces.offsets else 0
         return Entities(found, min(sure, default=1.0), len(pieces.ids), seen < len(text.rstrip()))
+
+
+Specialist: TypeAlias = "TextSpecialist | TokenSpecialist"
+
+
+def load_specialist(
+    name_or_dir: str | Path, base_dir: Path, *, device: str = "cpu", encoder: SharedEncoder | None = None
+) -> Specialist:
+    """Load a shipped specialist of either kind by name, or one by its folder, on the encoder in `base_dir`.
+
+    Raises and takes time as `text.load_specialist` does.
+    """
+    folder, card = find(name_or_dir)
+    if encoder is None:
+        encoder = load_encoder(card, base_dir, device=device)
+    kind = TextSpecialist if card.kind == "text-classification" else TokenSpecialist
+    return kind(card, folder, encoder)
+
+
+def answer_mixed(asks: Sequence[tuple[Specialist, str]]) -> list[Prediction | Entities]:
+    """Let specialists of both kinds that share one encoder read their texts; one result for each, in order."""
+    results: dict[int, Prediction | Entities] = {}
+    texts = [(row, ask[0], ask[1]) for row, ask in enumerate(asks) if isinstance(ask[0], TextSpecialist)]
+    found = predict_mixed([(specialist, text) for _, specialist, text in texts])
+    results.update(zip((row for row, _, _ in texts), found, strict=True))
+    finders: dict[str, list[tuple[int, TokenSpecialist, str]]] = {}
+    for row, (specialist, text) in enumerate(asks):
+        if isinstance(specialist, TokenSpecialist):
+            finders.setdefault(specialist.name, []).append((row, specialist, text))
+    for group in finders.values():
+        entities = group[0][1].find([text for _, _, text in group])
+        results.update(zip((row for row, _, _ in group), entities, strict=True))
+    return [results[row] for row in range(len(asks))]

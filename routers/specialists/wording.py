@@ -27,7 +27,7 @@ _OTHERWISE = re.compile(
 )
 _PAIR = re.compile(r"\b(?P<yes>yes|true)[\"'`]*\s*(?:,|/|\||or)\s*[\"'`]*(?P<no>no|false)\b", re.IGNORECASE)
 _GAP = re.compile(
-    r"^[\s\"'`“”\u2018\u2019*()\[\],/|]*(?:or|and|vs\.?|versus)?[\s\"'`“”\u2018\u2019*()\[\]]*$",
+    r"^[\s\"'`“”\u2018\u2019*()\[\],;/|]*(?:or|and|vs\.?|versus)?[\s\"'`“”\u2018\u2019*()\[\]]*(?:\n[-*•] ?[\"'`]?)?$",
     re.IGNORECASE,
 )
 _ABOUT_THE_ANSWER = re.compile(
@@ -40,6 +40,9 @@ _CASE = re.compile(
 
 Words = dict[str, str]
 
+MANY = 12
+"""Labels of a specialist beyond which only a complete list of them is read."""
+
 
 def wording(text: str, grammar: Instructions, shown: Mapping[str, str], *, named: bool) -> Words | Declined:
     """Return label -> wording for an instruction; `shown` is what worked examples write.
@@ -51,20 +54,36 @@ def wording(text: str, grammar: Instructions, shown: Mapping[str, str], *, named
         return Declined(f"the request names `{foreign}`, which is not among this specialist's labels")
     if unknown:
         return Declined(f"`{unknown}` is not a word of the instructions that this specialist understands")
-    found = _coded(text, grammar)
-    if found is None:
-        found = _yes_or_no(text, grammar) if _one_label(text, grammar) else _grouped(text, grammar)
+    found = _listed(text, grammar) if len(grammar.labels) > MANY else _few(text, grammar)
     if isinstance(found, Declined):
         return found
     if not found and (named or set(shown) == set(grammar.labels)):
         found = dict(shown) if shown else {label: label for label in grammar.labels}
-    if set(found) != set(grammar.labels):
+    if set(grammar.labels) - set(found) - {grammar.out_of_scope}:
         return Declined("the request does not say how each label is written")
     if any(found[label].lower() != word.lower() for label, word in shown.items()):
         return Declined("the worked examples write the labels in another way than the instruction")
     if not grammar.is_clear(text, found.values()):
         return Declined("the labels named may mean something else than this specialist's")
     return _cased(text, {**found, **shown})
+
+
+def _few(text: str, grammar: Instructions) -> Words | Declined:
+    """Read codes, a question for one of two labels, or an enumeration."""
+    found = _coded(text, grammar)
+    if found is not None:
+        return found
+    return _yes_or_no(text, grammar) if _one_label(text, grammar) else _grouped(text, grammar)
+
+
+def _listed(text: str, grammar: Instructions) -> Words | Declined:
+    """Read the one long list of a text; among many labels some are everyday words, so single ones mean nothing."""
+    lists = [group for group in _groups(text, grammar.mentions(text)) if len(group) > 2]
+    if not lists:
+        return {}
+    if len(lists) > 1 or set(grammar.labels) - {m.label for m in lists[0]} - {grammar.out_of_scope}:
+        return Declined("the labels that the request lists are not this specialist's")
+    return {mention.label: mention.surface for mention in lists[0]}
 
 
 def _cased(text: str, words: Words) -> Words | Declined:
@@ -146,7 +165,7 @@ def _grouped(text: str, grammar: Instructions) -> Words | Declined:
 
 
 def _groups(text: str, mentions: list[Mention]) -> list[list[Mention]]:
-    groups: list[list[Mention]] = [[mentions[0]]]
+    groups: list[list[Mention]] = [mentions[:1]] if mentions else []
     for left, right in pairwise(mentions):
         if _GAP.match(text[left.end : right.start]) and right.label not in {m.label for m in groups[-1]}:
             groups[-1].append(right)

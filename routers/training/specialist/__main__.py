@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from routers.specialists import measures
 from routers.specialists.registry import SpecialistCard
-from routers.training.specialist import baselines, measures, report
+from routers.training.specialist import baselines, report
 from routers.training.specialist.card import write_card
 from routers.training.specialist.entities import has_entities
 from routers.training.specialist.entity_command import train_entities
@@ -26,8 +27,8 @@ from routers.training.specialist.examples import (
     read_task,
     split_task,
 )
+from routers.training.specialist.facts import facts_of
 from routers.training.specialist.fit import Recipe, Trainer, embed
-from routers.training.specialist.tasks import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,11 +59,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     for field in dataclasses.fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=None)
     options = parser.parse_args(argv)
-    options.given = [
-        f"--{field.name.replace('_', '-')} {value}"
-        for field in dataclasses.fields(Recipe)
-        if (value := getattr(options, field.name)) is not None
-    ]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     if has_entities(options.data / "tasks" / options.task):
@@ -101,13 +97,11 @@ def train(options: argparse.Namespace) -> None:
         licence=facts.licence or options.licence,
         temperature=round(temperature, 4),
         held_out=tuple(evaluation.held_out for evaluation in evaluations),
-        words=facts.words,
-        subjects=facts.subjects,
-        foreign_words=facts.foreign_words,
+        **report.described(facts),
     )
     report.write_specialist(options.out, trainer.network, card)
     report.write_confidences(options.out, calibration / temperature, _truth(split.calibration, labels), card)
-    run = report.Run(options.task, recipe, sizes, len(lexicon), tuple(options.given))
+    run = report.Run(options.task, recipe, sizes, len(lexicon))
     write_card(options.out, card, facts, run, evaluations)
     for evaluation in evaluations:
         log.info(

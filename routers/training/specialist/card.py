@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from routers.training.specialist.fit import Recipe
 from routers.training.specialist.report import Evaluation, SpanEvaluation, asdict_evaluation
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def write_card_text(
     lines = [*_introduction(card, facts, run), *_figures(card, evaluations)]
     if facts.further:
         lines += ["## What to know", "", facts.further, ""]
-    (folder / "CARD.md").write_text("\n".join([*lines, *_reproduction(run)]) + "\n", encoding="utf-8")
+    lines += _reproduction(run, facts.joined_share)
+    (folder / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _introduction(card: SpecialistCard, facts: TaskFacts, run: Run) -> list[str]:
@@ -115,9 +117,14 @@ def _figures(card: SpecialistCard, evaluations: Evaluations) -> list[str]:
     ]
 
 
-def _reproduction(run: Run) -> list[str]:
+def _reproduction(run: Run, joined_share: float) -> list[str]:
     lexicon = " --lexicon vader_lexicon.txt" if run.lexicon_words else ""
-    options = "".join(f" {option}" for option in run.given)
+    plain = asdict(Recipe(joined_share=joined_share))
+    options = "".join(
+        f" --{name.replace('_', '-')} {value:g}"
+        for name, value in asdict(run.recipe).items()
+        if value != plain[name]
+    )
     origin = ["The lexicon is the file of that name in `vaderSentiment==3.3.2`."] if run.lexicon_words else []
     return [
         "## Reproduce",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from routers.specialists import measures
 from routers.specialists.bio import Span
 from routers.specialists.registry import HeldOutSpans, SpecialistCard
-from routers.training.specialist import measures, report
+from routers.training.specialist import report
 from routers.training.specialist.card import write_card
 from routers.training.specialist.entities import (
     EntityExample,
@@ -20,8 +21,8 @@ from routers.training.specialist.entities import (
 )
 from routers.training.specialist.entity_fit import EntityTrainer
 from routers.training.specialist.examples import read_hold_out
+from routers.training.specialist.facts import facts_of
 from routers.training.specialist.made_up import MAKERS
-from routers.training.specialist.tasks import facts_of
 
 if TYPE_CHECKING:
     import argparse
@@ -70,12 +71,10 @@ def train_entities(options: argparse.Namespace, recipe: Recipe) -> None:
         licence=facts.licence or options.licence,
         temperature=round(temperature, 4),
         held_out_spans=tuple(evaluation.held_out for evaluation in evaluations),
-        words={label: facts.words.get(label, (label.lower(),)) for label in labels},
-        subjects=facts.subjects,
-        foreign_words=facts.foreign_words,
+        **report.described(facts),
     )
     report.write_specialist(options.out, trainer.network, card)
-    run = report.Run(options.task, recipe, sizes, 0, tuple(options.given))
+    run = report.Run(options.task, recipe, sizes, 0)
     write_card(options.out, card, facts, run, evaluations)
     for evaluation in evaluations:
         log.info("%s; baselines %s", evaluation.held_out, evaluation.baselines)

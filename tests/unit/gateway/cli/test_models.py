@@ -24,7 +24,7 @@ def empty_model_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_list_shows_what_is_not_here() -> None:
     """Each model of the catalogue has a line with size, licence and whether it is on this machine."""
     shown = CliRunner().invoke(app, ["models", "list"])
-    line = next(line for line in shown.output.splitlines() if line.startswith("smollm2-135m-instruct"))
+    line = next(line for line in shown.output.splitlines() if line.startswith("  smollm2-135m-instruct"))
     assert "not here" in line
     assert "98 MB" in line
     assert "Apache-2.0" in line

@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
+from routers.specialists.bio import SHAPE_WIDTH
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -58,6 +60,24 @@ def tiny_encoder(folder: Path) -> Path:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def tiny_finder(folder: Path, base: Path, name: str, *, seed: int) -> Path:
+    """Write a specialist for two kinds of entity with random adapter and head on a tiny encoder."""
+    tiny_specialist(folder, base, name, seed=seed)
+    torch.manual_seed(seed)
+    save_file(
+        {"weight": torch.randn(5, 32 + SHAPE_WIDTH), "bias": torch.randn(5)}, str(folder / "head.safetensors")
+    )
+    card = json.loads((folder / "config.json").read_text())
+    card |= {
+        "kind": "token-classification",
+        "labels": ["LOC", "PER"],
+        "words": {"LOC": ["places"], "PER": ["people", "persons"]},
+        "subjects": ["entities"],
+    }
+    (folder / "config.json").write_text(json.dumps(card))
     return folder
 
 

@@ -54,7 +54,7 @@ def test_trains_a_specialist_that_loads(tmp_path: Path) -> None:
 
     card = read_card(out)
     assert (card.name, card.labels, card.base) == ("film", ("down", "up"), "tiny")
-    assert [figure.rows for figure in card.held_out][:2] == [40, 40]
+    assert [figure.rows for figure in card.held_out][:1] == [40]
     assert card.held_out[0].accuracy > 0.9
     found = load_specialist(out, base).predict(
         ["the film is superb , plot superb", "the film is dull , plot dull"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from routers.training.specialist import measures
+from routers.specialists import measures
 
 
 def test_the_interval_is_that_of_a_proportion() -> None:

@@ -29,8 +29,11 @@ def bootstrap_interval(correct: Floats, *, rounds: int = 2000, seed: int = 0) ->
 
 def calibration_error(probabilities: Floats, truth: Ints, *, bins: int = 15) -> float:
     """Return the expected calibration error of the top label over equal-width bins (Guo et al. 2017)."""
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == truth
+    return confidence_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins=bins)
+
+
+def confidence_error(confidence: Floats, correct: NDArray[np.bool_], *, bins: int = 15) -> float:
+    """Return the expected calibration error of single confidences in 0-1, over equal-width bins."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     error = 0.0
     for b in range(bins):
