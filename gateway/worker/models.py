@@ -25,6 +25,7 @@ from routers.specialists.tokens import TokenSpecialist, answer_mixed, load_speci
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gateway.worker.batching import Batched
     from gateway.worker.responders import Responder
     from routers.specialists.base import Prediction
     from routers.specialists.encoder import SharedEncoder
@@ -217,9 +218,12 @@ class Models:
         if encoder not in self._batchers:
             self._batchers[encoder] = Batcher(answer_mixed)
         batcher = self._batchers[encoder]
-        if isinstance(loaded, TextSpecialist):
-            return SpecialistResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
-        return EntityResponder(loaded.card, lambda text: batcher.submit((loaded, text)))
+
+        async def ask(text: str) -> Batched[Any]:  # of each specialist's own kind of result
+            return await batcher.submit((loaded, text))
+
+        respond = SpecialistResponder if isinstance(loaded, TextSpecialist) else EntityResponder
+        return respond(loaded.card, ask)
 
 
 def _where_to_get(spec: ModelSpec, found: str) -> str:

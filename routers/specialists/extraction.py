@@ -29,8 +29,9 @@ _WORDS = frozenset(
         """
         extract list find identify recognise recognize detect get collect pull out all every any each named mentioned
         found appearing occurring appears occur contained there in from of the a an this that following below above text
-        sentence and or as for with per on separate line lines one comma commas separated comma-separated newline newlines json array
-        strings string list lists object schema matching only just give return output name names me please you are
+        sentence and or as for with per on separate line lines one comma commas separated comma-separated newline json
+        array newlines strings string list lists object schema matching only just give return output name names me
+        please you are
         entity entities extraction recognition system extractor tool answer respond reply using use format nothing else
         exactly they redact anonymise anonymize mask censor black replace
         """

@@ -73,26 +73,28 @@ def _introduction(card: SpecialistCard, facts: TaskFacts, run: Run) -> list[str]
     ]
 
 
+def _row(e: Evaluation | SpanEvaluation, names: Sequence[str]) -> list[str]:
+    low, high = e.held_out.interval
+    simple = [f"{e.baselines[name]:.3f}" for name in names]
+    if isinstance(e, Evaluation):
+        h = e.held_out
+        cells = [f"{h.accuracy:.3f} ({low:.3f}-{high:.3f})", f"{h.macro_f1:.3f}",
+                 f"{h.calibration_error:.3f}", f"{e.coverage['0.8']:.3f}"]  # fmt: skip
+    else:
+        s = e.held_out
+        cells = [
+            str(s.entities),
+            f"{s.f1:.3f} ({low:.3f}-{high:.3f})",
+            f"{s.precision:.3f}",
+            f"{s.recall:.3f}",
+        ]
+    return [e.held_out.data, str(e.held_out.rows), *cells, *simple]
+
+
 def _figures(card: SpecialistCard, evaluations: Evaluations) -> list[str]:
     names = list(evaluations[0].baselines)
+    rows = [_row(evaluation, names) for evaluation in evaluations]
     head = ["texts", "rows"]
-    rows = []
-    for e in evaluations:
-        low, high = e.held_out.interval
-        simple = [f"{e.baselines[name]:.3f}" for name in names]
-        if isinstance(e, Evaluation):
-            h = e.held_out
-            cells = [f"{h.accuracy:.3f} ({low:.3f}-{high:.3f})", f"{h.macro_f1:.3f}",
-                     f"{h.calibration_error:.3f}", f"{e.coverage['0.8']:.3f}"]  # fmt: skip
-        else:
-            s = e.held_out
-            cells = [
-                str(s.entities),
-                f"{s.f1:.3f} ({low:.3f}-{high:.3f})",
-                f"{s.precision:.3f}",
-                f"{s.recall:.3f}",
-            ]
-        rows.append([e.held_out.data, str(e.held_out.rows), *cells, *simple])
     if card.kind == "text-classification":
         what = (
             "Accuracy with its 95 % bootstrap interval; ECE is the expected calibration error (15 bins). "

@@ -97,7 +97,9 @@ def test_varies_texts_alike_for_one_seed() -> None:
     examples = rows("train", *((f"text {i} .", "ab"[i % 2]) for i in range(200))) + rows(
         "lexicon", ("good", "a")
     )
-    first, again, other = (list(vary(examples, joined_share=0.5, respaced_share=0.5, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        list(vary(examples, joined_share=0.5, respaced_share=0.5, seed=seed)) for seed in (1, 1, 2)
+    )
     assert first == again != other
     assert [label for _, label in first] == [example.label for example in examples]
     assert 50 < sum(text.count("text") == 2 for text, _ in first) < 150
