@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from gateway.errors import AttemptError, BadCompletion, NotCapable, NotConfident, UpstreamTimeout
 from gateway.execute.guard import Guards
+from gateway.execute.pool import choose, has_another
 from gateway.types import Attempt, Usage
 from gateway.verify.confidence import judge
 
@@ -103,18 +104,23 @@ class Attempts:
         self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
     ) -> tuple[Answer, tuple[Delta, ...], int]:
         """The answer, its first deltas, and how often the target was asked again."""
+        tried: list[str] = []
         try:
-            answer, first = await self._once(call, step, endpoint, traceparent)
+            answer, first = await self._once(call, step, endpoint, traceparent, tried)
         except AttemptError as error:
-            if step.retries == 0 or not _worth_retrying(error) or not self._guards.of(endpoint).may_retry():
+            another = error.retryable and has_another(self._guards, endpoint, tried)
+            if step.retries == 0 or not (another or _worth_retrying(error)):
                 raise
-            return await self._again(error, call, step, endpoint, traceparent)
+            if not self._guards.of(endpoint).may_retry():
+                raise
+            if not another:  # another deployment need not be waited for
+                await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
+            return await self._again(call, step, endpoint, traceparent, tried)
         return answer, first, 0
 
     async def _again(
-        self, error: AttemptError, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None, tried: list[str]
     ) -> tuple[Answer, tuple[Delta, ...], int]:
-        await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.05, 0.2)))  # noqa: S311 jitter
         guard = self._guards.of(endpoint)
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_any(tenacity.stop_after_attempt(step.retries), _Spent(guard)),
@@ -123,15 +129,23 @@ class Attempts:
             reraise=True,
         )
         found: tuple[Answer, tuple[Delta, ...]] = await retrying(
-            self._once, call, step, endpoint, traceparent, again=True
+            self._once, call, step, endpoint, traceparent, tried
         )
         return *found, int(retrying.statistics.get("attempt_number", 1))
 
     async def _once(
-        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None, *, again: bool = False
+        self, call: Call, step: Step, endpoint: Endpoint, traceparent: str | None, tried: list[str]
     ) -> tuple[Answer, tuple[Delta, ...]]:
-        """One call of the endpoint, if its guard lets it pass. Closing the answer gives back what it holds."""
-        lease = await self._guards.of(endpoint).admit(step.timeout_s, again=again)
+        """One call of the endpoint, if its guard lets it pass. Closing the answer gives back what it holds.
+
+        `tried` names the deployments called so far for this request, and gets the one of this call.
+        """
+        budget = self._guards.of(endpoint).retries
+        endpoint = choose(self._guards, endpoint, tried)
+        lease = await self._guards.of(endpoint).admit(step.timeout_s)
+        if not tried:
+            budget.deposit()
+        tried.append(endpoint.deployment)
         try:
             if call.stream:
                 answer, first = await self._begun(call, step, endpoint, traceparent)

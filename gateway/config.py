@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, model_validator
 
 from gateway.grants import EVERYTHING, Scopes
 from policies.document import UnreadableError, read_document
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from policies.document import Document
 
 _Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
+_Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -58,10 +59,27 @@ class ConcurrencySpec(_Closed):
     """Longest wait in the queue."""
 
 
+class Deployment(_Closed):
+    """One of several servers, regions or keys that serve the same models; what it does not say is the upstream's."""
+
+    id: _Name
+    """Names it in logs, metrics and `/readyz`."""
+    url: _Url | None = None
+    """Base URL, if it has one of its own."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds its key, if it has one of its own."""
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """What it calls the model, if it has a name of its own for it."""
+    headers: dict[str, str] = {}
+    """Sent beside those of the upstream."""
+    weight: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
+    """How much it takes, compared with the others."""
+
+
 class Upstream(_Closed):
     """A provider: the part of a target's `model` before the slash."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    url: _Url | None = None
     """Base URL that ends before `/chat/completions`, e.g. `http://10.0.0.5:8000/v1`."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; none is sent when unset and `url` is given."""
@@ -69,12 +87,30 @@ class Upstream(_Closed):
     """`openai` for OpenAI-compatible servers, `litellm` for providers with an API of their own."""
     headers: dict[str, str] = {}
     """Sent with each request of the `openai` lane, beside the key."""
+    deployments: Annotated[tuple[Deployment, ...], Field(max_length=64)] = ()
+    """Several that serve the same models; each has its own circuit, slots and pause."""
+    balance: Literal["latency", "least-busy", "weighted"] = "latency"
+    """Which deployment is called: the quicker of two drawn at random, the one with the fewest calls under way, or one
+    drawn by weight. Those that are not well are passed over, and a retry goes to another one."""
+    proxy: _Url | None = None
+    """HTTP proxy to reach it through (`openai` lane); else the variables `HTTPS_PROXY`, `NO_PROXY` … hold."""
+    ca_file: FilePath | None = None
+    """PEM file with the authorities that its certificate is checked against (`openai` lane); else the system's."""
+    verify: bool = True
+    """False checks no certificate (`openai` lane): only for a server on the same machine."""
     breaker: BreakerSpec = BreakerSpec()
     """When it is left alone because it fails."""
     concurrency: ConcurrencySpec = ConcurrencySpec()
     """How many calls at once."""
     retry_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Calls that retries may add, as a share of the others; up to ten may be saved up. 0: it is never asked again."""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [one.id for one in self.deployments]
+        if len(set(names)) < len(names):
+            raise ValueError("two deployments have the same id")
+        return self
 
 
 class Key(_Closed):

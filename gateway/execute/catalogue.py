@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from gateway.config import BreakerSpec, ConcurrencySpec, Upstream
@@ -54,6 +54,13 @@ class Endpoint:
     headers: Mapping[str, str] | None = None
     deployment: str = ""
     """Which of several that serve this model; empty where there is one."""
+    deployments: tuple[Endpoint, ...] = ()
+    """Those of which each call goes to one; empty where there is only this endpoint."""
+    balance: Literal["latency", "least-busy", "weighted"] = "latency"
+    weight: float = 1.0
+    proxy: str | None = None
+    ca_file: str | None = None
+    verify: bool = True
     breaker: BreakerSpec = _BREAKER
     concurrency: ConcurrencySpec = _CONCURRENCY
     retry_share: float = _UNCONFIGURED.retry_share
@@ -100,8 +107,30 @@ class Catalogue:
         return Endpoint("worker", "pointsman", model, url=url)
 
     def _upstream(self, model: str) -> Endpoint | str:
+        """The endpoint of a model; one with deployments has those that can be reached, at least one."""
         provider, _, name = model.partition("/")
         configured = self._upstreams.get(provider)
+        if configured is None or not configured.deployments:
+            return self._single(provider, name, configured)
+        found: list[Endpoint] = []
+        missing = ""
+        for one in configured.deployments:
+            own = {"url": one.url, "api_key_env": one.api_key_env}
+            changed = {key: value for key, value in own.items() if value is not None}
+            headers = {**configured.headers, **one.headers}
+            resolved = self._single(
+                provider, one.model or name, configured.model_copy(update={**changed, "headers": headers})
+            )
+            if isinstance(resolved, Endpoint):
+                found.append(replace(resolved, deployment=one.id, weight=one.weight))
+            else:
+                missing = missing or resolved
+        if not found:
+            return missing
+        return replace(found[0], deployment="", deployments=tuple(found), balance=configured.balance)
+
+    def _single(self, provider: str, name: str, configured: Upstream | None) -> Endpoint | str:
+        model = f"{provider}/{name}"
         base, variable = OPENAI_COMPATIBLE.get(provider, (None, None))
         if provider == "openai" and self._environ.get("OPENAI_BASE_URL"):
             base = self._environ["OPENAI_BASE_URL"]
@@ -125,6 +154,9 @@ class Catalogue:
             url=(base if configured else None) if litellm else str(base).rstrip("/"),
             key=key,
             headers=configured.headers if configured and not litellm else None,
+            proxy=said.proxy,
+            ca_file=str(said.ca_file) if said.ca_file else None,
+            verify=said.verify,
             breaker=said.breaker,
             concurrency=said.concurrency,
             retry_share=said.retry_share,

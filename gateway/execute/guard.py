@@ -6,6 +6,7 @@ State is kept by endpoint, not by request or policy version, so an edit of the p
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.targets")
 _BUSY_RETRY_S: Final = 1.0
+_DECAY_S: Final = 10.0
+_SLOWEST_S: Final = 60.0
 _TIMER_S: Final = 0.02
 """A retry that waited as long as it was told may wake this much early."""
 _SICK: Final = (UpstreamUnavailable, BadCompletion, CredentialsRefused)
@@ -66,10 +69,11 @@ class Unwatched:
 class Lease:
     """One call that passed its guard. Told how it went, and given back once however it ends."""
 
-    __slots__ = ("_guard", "_held", "_probe", "_told", "behind")
+    __slots__ = ("_begun_s", "_guard", "_held", "_probe", "_told", "behind")
 
-    def __init__(self, guard: Guard, *, probe: bool) -> None:
+    def __init__(self, guard: Guard, begun_s: float, *, probe: bool) -> None:
         self._guard = guard
+        self._begun_s = begun_s
         self._probe = probe
         self._told = False
         self._held = True
@@ -78,13 +82,16 @@ class Lease:
 
     def succeeded(self) -> None:
         """The endpoint began a real answer."""
+        self._guard.took(self._begun_s)
         self._tell("ok")
 
     def failed(self, error: AttemptError) -> None:
         """The endpoint gave no answer, or broke off one that it had begun."""
         if isinstance(error, UpstreamRateLimited):
             self._guard.pause(error.retry_after_s)
-        self._tell(_result(error))
+        if (result := _result(error)) != "ok" or isinstance(error, UpstreamRateLimited):
+            self._guard.disappointed()
+        self._tell(result)
 
     def give_back(self) -> None:
         """The call is over. A second time does nothing."""
@@ -113,16 +120,9 @@ class Guard:
     """The guard of one endpoint in this process."""
 
     __slots__ = (
-        "_clock",
-        "_longest_pause_s",
-        "_paused_until",
-        "_provider",
-        "_watcher",
-        "breaker",
-        "name",
-        "retries",
-        "slots",
-    )
+        "_clock", "_latency_at", "_longest_pause_s", "_paused_until", "_provider", "_watcher", "breaker", "is_pool",
+        "latency_s", "name", "retries", "slots",
+    )  # fmt: skip
 
     def __init__(
         self, endpoint: Endpoint, watcher: Watcher, clock: Callable[[], float] = time.monotonic
@@ -132,28 +132,44 @@ class Guard:
         self._watcher = watcher
         self._clock = clock
         self._paused_until = 0.0
+        self.latency_s = 0.0
+        """Time to the first piece of late, and at its worst."""
+        self._latency_at = 0.0
+        self.is_pool = bool(endpoint.deployments)
         self._longest_pause_s = endpoint.breaker.longest_pause_s
         self.breaker = Breaker(endpoint.breaker, self._changed, clock)
         self.retries = RetryBudget(endpoint.retry_share, clock)
         self.slots = Slots(endpoint.concurrency)
 
-    async def admit(self, longest_s: float, *, again: bool = False) -> Lease:
-        """Let one call pass, after at most `longest_s` in the queue; `again` says that it is a retry.
+    async def admit(self, longest_s: float) -> Lease:
+        """Let one call pass, after at most `longest_s` in the queue.
 
         Raises `CircuitOpen`, `UpstreamRateLimited` or `TargetBusy`; nothing was sent then.
         """
         self._refuse_if_sick()
         if not self.slots.take():
             await self._queue(longest_s)
-        if not again:
-            self.retries.deposit()
-        return Lease(self, probe=self.breaker.begin())
+        return Lease(self, self._clock(), probe=self.breaker.begin())
 
     def pause(self, seconds: float | None) -> None:
         """The endpoint asked to be left alone for so long."""
         if seconds:
             until = self._clock() + min(seconds, self._longest_pause_s)
             self._paused_until = max(self._paused_until, until)
+
+    def took(self, begun_s: float) -> None:
+        """A call that began then has its first piece: peak EWMA, up at once and down over `_DECAY_S`."""
+        now = self._clock()
+        sample = now - begun_s
+        if sample < self.latency_s:
+            kept = math.exp((self._latency_at - now) / _DECAY_S)
+            sample = self.latency_s * kept + sample * (1.0 - kept)
+        self.latency_s, self._latency_at = sample, now
+
+    def disappointed(self) -> None:
+        """A call failed. That it did so quickly must not draw more of them here."""
+        self.latency_s = min(_SLOWEST_S, max(2.0 * self.latency_s, 1.0))
+        self._latency_at = self._clock()
 
     def may_retry(self) -> bool:
         """Whether the budget lets the endpoint be asked again; if so, that is paid for."""
@@ -237,7 +253,7 @@ class Guards:
 
     def state(self) -> dict[str, Mapping[str, object]]:
         """Every endpoint that was called, by name."""
-        return {guard.name: guard.state() for guard in self._guards.values()}
+        return {guard.name: guard.state() for guard in self._guards.values() if not guard.is_pool}
 
 
 def _result(error: AttemptError) -> Result:

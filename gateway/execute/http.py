@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ssl
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 import aiohttp
@@ -45,6 +46,7 @@ class OpenAIExecutor:
     def __init__(self) -> None:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._urls: dict[str, URL] = {}
+        self._trusts: dict[tuple[str | None, bool], ssl.SSLContext | bool] = {}
         self._timeouts: dict[tuple[float, bool], aiohttp.ClientTimeout] = {}
 
     async def open(self, call: Call, step: Step, endpoint: Endpoint, trace: str | None) -> Answer:
@@ -56,6 +58,7 @@ class OpenAIExecutor:
                 headers=_headers(endpoint, trace),
                 timeout=self._timeout(step.timeout_s, stream=call.stream),
                 allow_redirects=False,
+                **self._route(endpoint),
             )
             if response.status != 200:
                 raise await _rejection(endpoint.provider, response)
@@ -98,6 +101,17 @@ class OpenAIExecutor:
             )
             self._sessions[path] = session
         return session, "http://worker/v1" if path else url
+
+    def _route(self, endpoint: Endpoint) -> dict[str, Any]:
+        """How to connect where an upstream says more than its URL."""
+        if endpoint.proxy is None and endpoint.ca_file is None and endpoint.verify:
+            return {}
+        key = (endpoint.ca_file, endpoint.verify)
+        trust = self._trusts.get(key)
+        if trust is None:
+            trust = ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.verify else False
+            self._trusts[key] = trust
+        return {"proxy": endpoint.proxy, "ssl": trust}
 
     def _url(self, base: str) -> URL:
         """The URL to post to, parsed once."""
