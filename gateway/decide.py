@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from policies.engine import decide as decide_facts
@@ -31,8 +32,10 @@ def decide_on(some: Facts, live: LivePolicy, *, explained: bool = True) -> Decis
     return decide_facts(live.compiled, some, explained=explained)
 
 
-def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
-    """Everything that a policy may look at."""
+def facts(
+    call: Call, signals: Signals, live: LivePolicy, settled: Mapping[str, str] = MappingProxyType({})
+) -> Facts:
+    """Everything that a policy may look at; `settled` says who answered the session before, see `gateway.affinity`."""
     hour = time.gmtime(call.received_ns / 1e9)
     feedback = live.feedback
     control = feedback.control
@@ -66,6 +69,7 @@ def facts(call: Call, signals: Signals, live: LivePolicy) -> Facts:
         latency_p95_ms=feedback.latency_p95_ms,
         shadow_usd=control.shadow_usd,
         shadow_s=control.shadow_s,
+        settled=settled,
         ended=control.ended,
     )
 

@@ -36,6 +36,7 @@ from gateway.types import Delta, Outcome, Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from gateway.affinity import Affinity
     from gateway.cache.base import Cache
     from gateway.classify import Classifier
     from gateway.climb import Climbed, Climber
@@ -80,6 +81,7 @@ class Pipeline:
         shadows: Shadows,
         spans: Spans,
         recorder: Recorder,
+        affinity: Affinity,
     ) -> None:
         self._policy = policy
         self._classifier = classifier
@@ -87,7 +89,7 @@ class Pipeline:
         self._climber = climber
         self._shadows = shadows
         self._spans = spans
-        self._recorder = recorder
+        self._recorder, self.affinity = recorder, affinity
 
     async def handle(self, call: Call) -> Reply:
         """Answer a call, up to its first delta. Raises `GatewayError`; every call leaves one record either way."""
@@ -169,7 +171,7 @@ class Pipeline:
         signals = await classify(self._classifier, call.text)
         classified = time.time_ns()
         trace.classify(started, classified, signals, self._classifier.version)
-        facts = decide.facts(call, signals, live)
+        facts = decide.facts(call, signals, live, await self.affinity.settled(call, live.compiled.sticky))
         decision = decide.decide_on(facts, live, explained=False)
         trace.decide(classified, time.time_ns(), decision)
         outcome = replace(
@@ -245,6 +247,7 @@ class Pipeline:
                 yield batch
             outcome = replace(outcome, status="ok", finish_reason=finish_reason(kept))
             self._keep(outcome, decision, kept, lookup)
+            self.affinity.keep(outcome.call, decision.plan.sticky, outcome.target)
         except AttemptError as error:
             outcome = replace(outcome, status="error", error_code=error.code)
             if climbed.answer.blame is not None:

@@ -94,6 +94,7 @@ class View:
             latency_p95_ms=kept.get("latency_p95_ms", {}),
             shadow_usd=kept.get("shadow_usd", 0.0),
             shadow_s=kept.get("shadow_s", 0.0),
+            settled=kept.get("settled", {}),
             ended=frozenset(kept.get("ended", ())),
         )
 

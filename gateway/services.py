@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.affinity import Affinity
 from gateway.attempt import Attempts
 from gateway.auth import AdminGate, Authenticator, is_loopback
 from gateway.cache.memory import MemoryCache
@@ -103,6 +104,7 @@ class Services:
                 await executor.close()
             if self.cache is not None:
                 await self.cache.close()
+            await self.pipeline.affinity.close()
             await self.records.close()
             await asyncio.to_thread(self.tracing.shutdown)
 
@@ -184,6 +186,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         shadows=shadows,
         spans=Spans(tracing),
         recorder=recorder,
+        affinity=Affinity.of(settings),
     )
     return Services(
         settings=settings,

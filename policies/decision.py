@@ -111,6 +111,22 @@ class Shadow:
 
 
 @dataclass(frozen=True, slots=True)
+class Sticky:
+    """Whoever answers is to answer the next request of the same unit under this rule too."""
+
+    by: Literal["session", "key", "tenant"]
+    rule: str
+    for_s: float
+    held: str | None = None
+    """The target that this request stays with."""
+
+    @property
+    def name(self) -> str:
+        """Tells the rules of a unit apart, in `Facts.settled`."""
+        return f"{self.by} {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to run: the chain if there is one, and the ordered steps if there is none or it cannot answer.
 
@@ -127,6 +143,7 @@ class Plan:
     shadows: tuple[Shadow, ...] = ()
     deadline_s: float | None = None
     """For the first piece of an answer over all steps, waits and retries; None sets no limit beside theirs."""
+    sticky: Sticky | None = None
 
     @property
     def first(self) -> str | None:

@@ -61,6 +61,8 @@ class CompiledPolicy:
     aliases: tuple[tuple[Callable[[str], bool], str], ...]
     specialists: Mapping[str, str]
     """Model name of a specialist -> its target."""
+    sticky: tuple[str, ...] = ()
+    """What plans stay by: `session`, `key`, `tenant`; empty where none is sticky."""
     releases: Releases | None = None
     """What the accepted risks were worked out from."""
 
@@ -107,8 +109,13 @@ def compile_policy(policy: Policy, version: str, releases: Releases | None = Non
         direct=dict(_direct_plans(policy)),
         aliases=tuple((glob_matcher((glob,)), name) for glob, name in policy.aliases.items()),
         specialists={t.model: name for name, t in reversed(policy.targets.items()) if t.kind == "specialist"},
+        sticky=tuple(dict.fromkeys(p.sticky.by for p in _specs(policy) if p.sticky is not None)),
         releases=releases,
     )
+
+
+def _specs(policy: Policy) -> tuple[PlanSpec, ...]:
+    return (*(rule.then for rule in policy.rules), policy.default)
 
 
 def _compile_rule(policy: Policy, rule: Rule, position: int, releases: Releases | None) -> CompiledRule:

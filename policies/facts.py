@@ -60,5 +60,7 @@ class Facts:
     """Shadow price of `limits: usd_per_day`: the probability of success that one USD must buy. 0 while it is slack."""
     shadow_s: float = 0.0
     """Shadow price of `limits: latency_p95_ms`: the probability of success that one second must buy."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    """`Sticky.name` -> the target that answered the session's (key's, tenant's) last request there, of late."""
     ended: frozenset[str] = frozenset()
     """Experiments that are over, by their evidence, their money or by hand; they concern no request."""

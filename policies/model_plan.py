@@ -68,6 +68,15 @@ class HedgeSpec(Closed):
     """Money that hedging may add, as a share of what this plan's requests cost without it."""
 
 
+class StickySpec(Closed):
+    """Keeps to the target that answered before: changing models half-way loses a provider's prompt cache."""
+
+    by: Literal["session", "key", "tenant"] = "session"
+    """What stays with its target. A request that has none is routed as without `sticky`."""
+    for_s: Seconds = 3600.0
+    """How long after the last answer."""
+
+
 class StageSpec(Closed):
     """One stage of a chain: what to ask of which target."""
 
@@ -113,6 +122,9 @@ class PlanSpec(Closed):
     """What to do when the first step is slow."""
     shadow: ShadowSpec | None = None
     """Who else gets the request."""
+    sticky: StickySpec | None = None
+    """Tries the target first that answered earlier requests of the same session under this rule, as long as it is one
+    of this plan's (or on trial for one) and can take the request. Experiments leave a request alone that stays."""
     forbid: Annotated[tuple[Text, ...], ListOnly] = ()
     """Kinds or names of targets that must not see the request, whatever else this policy says: other rules,
     fallbacks, chains, hedges, shadows, experiments, or a client that names a model."""
@@ -142,6 +154,10 @@ class PlanSpec(Closed):
             raise ValueError("`choose` needs `among`, the targets to choose from")
         if (self.choose in ("cheapest", "fastest")) != (self.success is not None):
             raise ValueError("`choose: cheapest` and `fastest` need `success`, and `choose: best` takes none")
+        if self.sticky is not None and self.chain is not None:
+            raise ValueError(
+                "`sticky` belongs to `steps` or `choose`: a chain always begins with its first stage"
+            )
         return self
 
     @property

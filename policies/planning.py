@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from policies.acceptance import NothingGraded, release
 from policies.choosing import chosen_first, success
-from policies.decision import CachePlan, Hedge, Plan, Shadow, Skipped, Stage, Step
+from policies.decision import CachePlan, Hedge, Plan, Shadow, Skipped, Stage, Step, Sticky
 from policies.drawing import Drawn, concerns, draw, is_drawn, uniform
 from policies.eligibility import Eligibility, Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from policies.acceptance import Releases
     from policies.facts import Facts
@@ -36,6 +36,7 @@ class CompiledPlan:
     cache: CachePlan
     experiments: tuple[Experiment, ...]
     """Those that may concern this plan."""
+    sticky: Sticky | None
     unproved: Mapping[str, Skipped]
     """Targets whose answers are never released here, because nothing shows that they keep to the accepted risk."""
 
@@ -55,6 +56,7 @@ def compile_plan(
         steps={name: step for name, (step, _) in made.items()},
         cache=CachePlan(spec.cache.exact, spec.cache.ttl_s, spec.cache.sampled),
         experiments=policy.experiments if experiments else (),
+        sticky=Sticky(spec.sticky.by, rule, spec.sticky.for_s) if spec.sticky is not None else None,
         unproved={name: reason for name, (_, reason) in made.items() if reason is not None},
     )
 
@@ -80,16 +82,40 @@ def build_plan(
     if not chain and skipped and _lacks_upstream(policy, spec, facts, usable, skipped):
         return _degraded(policy, plan, facts, forbidden, usable, skipped), None
     order = usable if spec.choose is None else chosen_first(spec, facts, usable)
-    if not plan.experiments and spec.hedge is None and spec.shadow is None:
+    if not plan.experiments and spec.hedge is None and spec.shadow is None and plan.sticky is None:
         steps = tuple([plan.steps[n] for n in order])
         return Plan(steps, plan.cache, tuple(skipped), chain=chain, deadline_s=spec.deadline_s), None
-    drawn = draw(plan.experiments, order, facts, eligibility.allows)
+    held = _held(plan, order, facts, eligibility)
+    drawn = (
+        draw(plan.experiments, order, facts, eligibility.allows) if held is None else _staying(held, order)
+    )
     # An answer that an experiment brought about is not kept: it would be given to those outside of it.
-    cache = plan.cache if drawn.arm in (None, "control") else CachePlan(exact=False)
+    outside = drawn.arm in (None, "control") and (held is None or held in order)
+    cache = plan.cache if outside else CachePlan(exact=False)
     steps = tuple([plan.steps[name] for name in drawn.order])
-    bare = Plan(steps, cache, tuple(skipped), chain=chain)
-    hedge, shadows = _hedge(spec, bare, facts), _shadows(plan, bare, eligibility)
-    return Plan(steps, cache, tuple(skipped), None, chain, hedge, shadows, spec.deadline_s), drawn
+    sticky = plan.sticky if held is None or plan.sticky is None else replace(plan.sticky, held=held)
+    bare = Plan(steps, cache, tuple(skipped), None, chain, deadline_s=spec.deadline_s, sticky=sticky)
+    return replace(bare, hedge=_hedge(spec, bare, facts), shadows=_shadows(plan, bare, eligibility)), drawn
+
+
+def _held(plan: CompiledPlan, order: Sequence[str], facts: Facts, eligibility: Eligibility) -> str | None:
+    """The target that answered before, if it is in `order`, or on trial for one that is; else None."""
+    name = facts.settled.get(plan.sticky.name) if plan.sticky is not None else None
+    if name is None or name in order:
+        return name
+    # Were only the control arm to stay, later requests would be in the treatment arm alone.
+    on_trial = any(
+        experiment.to == name
+        and experiment.kind in ("canary", "ab")
+        and concerns(experiment, order, facts, eligibility.allows)
+        for experiment in plan.experiments
+    )
+    return name if on_trial else None
+
+
+def _staying(held: str, order: Sequence[str]) -> Drawn:
+    """First the target that stays, then the others; nothing is drawn."""
+    return Drawn((held, *(name for name in order if name != held)))
 
 
 def _chain(plan: CompiledPlan, eligibility: Eligibility, skipped: list[Skipped]) -> tuple[Stage, ...]:

@@ -72,6 +72,10 @@ def _without_effect(spec: PlanSpec, policy: Policy, loc: Loc) -> Iterator[Proble
     if spec.accept is not None and known and all(policy.targets[n].kind == "upstream" for n in known):
         yield Problem((*loc, "accept"), "`accept` has no effect: upstreams report no confidence", "warning")
     steps = dict.fromkeys(spec.steps or spec.among or ())
+    if spec.sticky is not None and len(steps) < 2 and not policy.experiments:
+        yield Problem(
+            (*loc, "sticky"), "`sticky` has no effect: there is only one target to stay with", "warning"
+        )
     if spec.hedge is not None and len(steps) < 2:
         yield Problem((*loc, "hedge"), "`hedge` has no effect: there is no second step to start", "warning")
 

@@ -74,6 +74,7 @@ def explained(signals: Signals, decision: Decision, live: LivePolicy, call: Call
             "propensity": decision.propensity,
             "steps": [{**asdict(step), "expected_cost_usd": costs.get(step.target)} for step in plan.steps],
             "chain": [asdict(stage) for stage in plan.chain],
+            "sticky": asdict(plan.sticky) if plan.sticky else None,
             "hedge": asdict(plan.hedge) if plan.hedge else None,
             "shadows": [asdict(shadow) for shadow in plan.shadows],
             "skipped": [asdict(skipped) for skipped in plan.skipped],

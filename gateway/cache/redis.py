@@ -28,36 +28,42 @@ log = logging.getLogger("pointsman.cache")
 
 _FAILURES_TO_OPEN = 3
 _OPEN_S = 5.0
-_PREFIX = "pointsman:exact:"
+_EXACT, _STICKY = "pointsman:exact:", "pointsman:sticky:"
 
 
-class RedisCache:
-    """Entries in Redis behind a time limit and a circuit breaker: slow is worse than dead."""
+class RedisStore:
+    """Bytes in Redis behind a time limit and a circuit breaker: slow is worse than dead."""
 
-    def __init__(self, url: str, timeout_ms: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, timeout_ms: float, prefix: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`prefix` begins every key."""
         self._timeout_s = timeout_ms / 1000
         self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+        self._prefix = prefix
         self._clock = clock
         self._failures = 0
         self._open_until = 0.0
         self._writes: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str) -> bytes | None:
+        """What is kept; raises `CacheUnavailable`."""
         if self._clock() < self._open_until:
             raise CacheUnavailable("circuit open")
         try:
             async with asyncio.timeout(self._timeout_s):
-                raw = await self._redis.get(_PREFIX + key)
+                raw = await self._redis.get(self._prefix + key)
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
             raise CacheUnavailable(type(error).__name__) from error
         self._failures = 0
-        return decode(raw) if isinstance(raw, bytes) else None
+        return raw if isinstance(raw, bytes) else None
 
-    def put(self, key: str, entry: Entry, ttl_s: float) -> None:
+    def put(self, key: str, raw: bytes, ttl_s: float) -> None:
+        """Keep bytes; returns at once, and what cannot be written is lost."""
         if ttl_s < 1 or self._clock() < self._open_until or len(self._writes) >= 256:
             return
-        write = asyncio.get_running_loop().create_task(self._write(key, encode(entry), int(ttl_s)))
+        write = asyncio.get_running_loop().create_task(self._write(key, raw, int(ttl_s)))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
 
@@ -70,7 +76,7 @@ class RedisCache:
     async def _write(self, key: str, raw: bytes, ttl_s: int) -> None:
         try:
             async with asyncio.timeout(1.0):
-                await self._redis.set(_PREFIX + key, raw, ex=ttl_s)
+                await self._redis.set(self._prefix + key, raw, ex=ttl_s)
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
 
@@ -80,6 +86,28 @@ class RedisCache:
             if self._open_until == 0.0 or self._clock() >= self._open_until:
                 log.warning("redis is not answering (%s); going on without it", type(error).__name__)
             self._open_until = self._clock() + _OPEN_S
+
+
+class RedisCache:
+    """Entries of the exact cache in Redis."""
+
+    def __init__(self, url: str, timeout_ms: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = RedisStore(url, timeout_ms, _EXACT, clock)
+
+    async def get(self, key: str) -> Entry | None:
+        raw = await self._store.get(key)
+        return None if raw is None else decode(raw)
+
+    def put(self, key: str, entry: Entry, ttl_s: float) -> None:
+        self._store.put(key, encode(entry), ttl_s)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def sticky_store(url: str, timeout_ms: float) -> RedisStore:
+    """Where all gateways remember who answered whom."""
+    return RedisStore(url, timeout_ms, _STICKY)
 
 
 class RedisBell:

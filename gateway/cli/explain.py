@@ -72,6 +72,10 @@ def _print_plan(console: Console, decision: Decision, costs: Mapping[str, float]
     for number, stage in enumerate(plan.chain, 1):
         console.print(f"  stage {number}: {escape(stage.step.target)}  [dim]{escape(stage.step.model)}[/dim]")
     _print_steps(console, decision, costs)
+    if plan.sticky is not None and plan.sticky.held is None:
+        console.print(
+            f"  sticky: the {plan.sticky.by} stays with whoever answers, for {plan.sticky.for_s:g} s"
+        )
     if plan.hedge is not None:
         console.print(f"  hedged: the second step starts as well after {plan.hedge.after_s:g} s")
     for shadow in plan.shadows:

@@ -51,6 +51,8 @@ def logged(call: Call, facts: Facts, inputs: RoutingInputs) -> Json:
         found["latency_p95_ms"] = dict(facts.latency_p95_ms)
     if facts.shadow_usd or facts.shadow_s:
         found |= {"shadow_usd": facts.shadow_usd, "shadow_s": facts.shadow_s}
+    if facts.settled:
+        found["settled"] = dict(facts.settled)
     if facts.ended:
         found["ended"] = sorted(facts.ended)
     return found

@@ -58,6 +58,9 @@ facts = st.builds(
     latency_p95_ms=some(number),
     shadow_usd=st.sampled_from([0.0, 1.0, float("inf")]),
     shadow_s=st.sampled_from([0.0, 0.1]),
+    settled=st.dictionaries(
+        st.sampled_from(["session default", *(f"session r{n}" for n in range(6))]), st.sampled_from(NAMES)
+    ),
     ended=st.frozensets(st.sampled_from(["e0", "e1"])),
 )
 
@@ -107,14 +110,15 @@ _stages = st.lists(
     min_size=2,
     max_size=3,
 )
+_sticky = {"sticky": st.fixed_dictionaries({}, optional={"for_s": st.just(60.0)})}
 plans = st.one_of(
-    st.fixed_dictionaries({"steps": _targets}, optional=_limits),
+    st.fixed_dictionaries({"steps": _targets}, optional=_limits | _sticky),
     st.fixed_dictionaries({"chain": _stages}, optional={"steps": _targets, **_limits}),
     st.fixed_dictionaries(
         {"choose": st.sampled_from(["cheapest", "fastest"]), "success": probability, "among": _targets},
         optional=_limits,
     ),
-    st.fixed_dictionaries({"choose": st.just("best"), "among": _targets}, optional=_limits),
+    st.fixed_dictionaries({"choose": st.just("best"), "among": _targets}, optional=_limits | _sticky),
 )
 _pairs = st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True)
 

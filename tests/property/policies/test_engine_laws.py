@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from policies.conditions import compile_when, first_failure, probes_of
 from policies.engine import ALIAS, DEFAULT, REQUESTED_MODEL, UNKNOWN_MODEL, compile_policy, decide
 from policies.facts import Facts
-from policies.model import Policy, When
+from policies.model import PlanSpec, Policy, When
+from policies.model_plan import StickySpec
 from tests.property.policies.strategies import TARGETS, conditions, facts, law, policies, probability
 
 
@@ -22,6 +23,16 @@ def _forbidden(policy: Policy, some: Facts) -> set[str]:
     """What the rules that match forbid; the default counts as the rule that matches when no other does."""
     matching = [rule.then for rule in policy.rules if _matches(rule.when, some)] or [policy.default]
     return {name for plan in matching for name in plan.forbid}
+
+
+def _all_sticky(policy: Policy) -> Policy:
+    """The policy with every plan that may be sticky being so."""
+
+    def stay(plan: PlanSpec) -> PlanSpec:
+        return plan if plan.chain is not None else plan.model_copy(update={"sticky": StickySpec()})
+
+    rules = tuple(rule.model_copy(update={"then": stay(rule.then)}) for rule in policy.rules)
+    return policy.model_copy(update={"rules": rules, "default": stay(policy.default)})
 
 
 @law
@@ -55,6 +66,26 @@ def test_forbid_is_never_violated(policy, some):
     for step in decision.plan.recipients:
         assert step.target not in forbidden
         assert step.kind not in forbidden
+
+
+@law
+@given(policies(), facts, st.sampled_from(sorted(TARGETS)))
+def test_who_answered_before_changes_only_the_order(policy, some, before):
+    """What stays comes first, for certain, and is one that the plan or an experiment could have had; nobody is lost."""
+    compiled = compile_policy(_all_sticky(policy), "v")
+    everywhere = {f"session {name}": before for name in (DEFAULT, *(rule.id for rule in policy.rules))}
+    some = replace(some, model="auto", settled=everywhere)
+    decision = decide(compiled, some)
+    sticky = decision.plan.sticky
+    if sticky is None or sticky.held is None:
+        return
+    without = decide(compiled, replace(some, settled={}, ended=frozenset({"e0", "e1", "e2"})))
+    trials = {experiment.to for experiment in policy.experiments if experiment.kind in ("canary", "ab")}
+    names, others = decision.plan.targets, without.plan.targets
+    assert names[0] == sticky.held == before
+    assert (decision.propensity, decision.experiment) == (1.0, None)
+    assert [name for name in names if name != sticky.held] == [name for name in others if name != sticky.held]
+    assert sticky.held in others or sticky.held in trials
 
 
 @law

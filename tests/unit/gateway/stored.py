@@ -18,6 +18,8 @@ from routers.classifier import RequestClassifier
 from tests.unit.gateway.build import SIGNALS, call, live
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.live import LivePolicy
     from policies.decision import Decision
     from routers.signals import Signals
@@ -26,11 +28,15 @@ CLASSIFIER = RequestClassifier.load()
 
 
 def stored(
-    policy: LivePolicy, some: Call | None = None, signals: Signals = SIGNALS, **changes: Any
+    policy: LivePolicy,
+    some: Call | None = None,
+    signals: Signals = SIGNALS,
+    settled: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> tuple[Stored, Decision]:
     """The record of a call that the first step of its plan answered, as JSON brings it back, and its decision."""
     some = some or call()
-    facts = decide.facts(some, signals, policy)
+    facts = decide.facts(some, signals, policy, settled or {})
     decision = decide.decide_on(facts, policy)
     first = decision.plan.first
     attempts = (Attempt(first, "m", "p", "ok", 0, 5_000_000, cost_usd=0.001),) if first else ()

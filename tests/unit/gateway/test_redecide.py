@@ -42,8 +42,9 @@ def everything():
 def test_every_fact_comes_back(name):
     """A fact that is added to the language and not recorded would quietly be another one in a replay."""
     policy, some = everything()
-    record, _ = stored(policy, some)
-    then, now = facts(some, SIGNALS, policy), view(policy).facts(record)
+    settled = {"session default": "small"}
+    record, _ = stored(policy, some, settled=settled)
+    then, now = facts(some, SIGNALS, policy, settled), view(policy).facts(record)
     expected, found = getattr(then, name), getattr(now, name)
     if name == "unavailable":  # why it was is not recorded
         expected, found = set(expected), set(found)

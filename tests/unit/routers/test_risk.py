@@ -121,11 +121,13 @@ def test_what_is_no_confidence_is_refused(confidence: float):
 
 
 def test_shipped_specialists_bring_their_calibration_rows():
-    """Each has a table of some hundred rows, so that common risks can be shown."""
-    for name in shipped():
-        table = read_table(SHIPPED_DIR / name / FILE)
-        assert table is not None
-        assert table.n > fewest_rows(0.02, 0.95), name
+    """Each that labels a whole text has a table of some hundred rows, so that common risks can be shown."""
+    cards = [card for card in shipped().values() if card.kind == "text-classification"]
+    assert cards
+    for card in cards:
+        table = read_table(SHIPPED_DIR / card.name / FILE)
+        assert table is not None, card.name
+        assert table.n > fewest_rows(0.05, 0.95), card.name
 
 
 def draws(rng: np.random.Generator, n: int, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
