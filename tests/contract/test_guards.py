@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ GUARDED = """
 upstreams:
   one:
     url: '{one}'
-    breaker: {{min_calls: 4, open_s: 0.6, probes: 1}}
+    breaker: {{min_calls: 4, open_s: 5, max_open_s: 5, probes: 1}}
     concurrency: {{limit: 2, queue: 1, wait_s: 0.3}}
   two: {{url: '{two}'}}
 """
@@ -87,16 +88,21 @@ def test_a_failing_target_is_left_alone_until_it_is_well(
     with pytest.raises(openai.InternalServerError) as raised:
         said(gateway, "nobody else", "alone")
     assert (raised.value.status_code, raised.value.code) == (503, "circuit_open")
-    assert raised.value.response.headers["retry-after"] == "1"
+    assert 1 <= int(raised.value.response.headers["retry-after"]) <= 6
     assert len(one.requests) == 4
     one.always(Whole("from one"))
-    time.sleep(0.8)
-    assert said(gateway, "well again") == "from one"
+    deadline = time.monotonic() + 15
+    while (
+        answer := said(gateway, f"well again {time.monotonic()}")
+    ) == "from two" and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert answer == "from one"
     assert endpoints(gateway)["one/model"]["circuit"] == "closed"
     with gateway.http() as client:
         metrics = client.get("/metrics").text
     assert 'pointsman_circuit_changes_total{endpoint="one/model",to="open"} 1.0' in metrics
-    assert 'pointsman_calls_not_sent_total{endpoint="one/model",reason="circuit_open"} 7.0' in metrics
+    held = re.search(r'calls_not_sent_total\{endpoint="one/model",reason="circuit_open"\} ([0-9.]+)', metrics)
+    assert held is not None and float(held[1]) >= 7
     assert 'pointsman_circuit_open{endpoint="one/model"} 0.0' in metrics
     assert "circuit of one/model is open: 4 of 4 calls failed within 10 s" in gateway.log
     assert "circuit of one/model is closed" in gateway.log

@@ -46,7 +46,9 @@ def test_a_broken_deployment_costs_no_request(tmp_path: Path, servers: list[Fake
     """A retry goes to the other one at once, a rate limit with a long wait too; its circuit opens alone."""
     a, b = servers
     pool = (
-        f"    balance: weighted\n    breaker: {{failure_ratio: 0.2, min_calls: 4, open_s: 60, max_open_s: 60}}\n    deployments:\n"
+        "    balance: weighted\n"
+        "    breaker: {failure_ratio: 0.2, min_calls: 4, open_s: 60, max_open_s: 60}\n"
+        "    deployments:\n"
         f"      - {{id: a, url: '{a.url}', api_key_env: KEY_A}}\n"
         f"      - {{id: b, url: '{b.url}', api_key_env: KEY_B, model: big-b, headers: {{x-region: b}}}}\n"
     )
