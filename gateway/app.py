@@ -19,14 +19,17 @@ from gateway.api.edge import Edge
 from gateway.api.feedback import read_feedback
 from gateway.api.http import ClientLeft, authorization
 from gateway.api.surface import hot_endpoints
+from gateway.auth import authorise
 from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 from gateway.judging import Judge
+from routers.catalogue import encoders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from gateway.live import LivePolicy
     from gateway.services import Services
+    from gateway.types import Caller
 
 
 def create_app(services: Services) -> Edge:
@@ -39,6 +42,7 @@ def create_app(services: Services) -> Edge:
 
     app = FastAPI(title="Pointsman", version="0.1.0", lifespan=lifespan)
     _add_routes(app, services)
+    _add_operations(app, services)
     app.include_router(policy_routes(services.publishing.publisher, _judge(services), services.admin.admit))
     app.include_router(key_routes(services.ring.keys, services.ring.pepper, services.admin.admit))
     app.add_exception_handler(GatewayError, _on_gateway_error)
@@ -51,22 +55,35 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     def current() -> LivePolicy:
         return services.policy.current
 
-    def authenticate(request: Request) -> None:
-        services.authenticator.authenticate(authorization(dict(request.headers)))
+    local = encoders() if services.settings.worker_url else []
+
+    def caller_of(request: Request) -> Caller:
+        caller = services.authenticator.authenticate(authorization(dict(request.headers)))
+        authorise(caller, path=request.scope["path"])
+        return caller
 
     @app.get("/v1/models", summary="What a client may put into `model`")
     async def list_models(request: Request) -> JSONResponse:
-        authenticate(request)
-        return JSONResponse(models.list_models(current))
+        caller_of(request)
+        return JSONResponse(models.list_models(current, local))
 
     @app.get("/v1/models/{name:path}", summary="One model")
     async def get_model(name: str, request: Request) -> JSONResponse:
-        authenticate(request)
-        return JSONResponse(models.get_model(name, current))
+        caller_of(request)
+        return JSONResponse(models.get_model(name, current, local))
+
+    @app.get("/v1/responses/{name}", summary="A response that was stored")
+    async def get_response(name: str, request: Request) -> JSONResponse:
+        return JSONResponse((await services.responses.get(name, caller_of(request).tenant)).response)
+
+    @app.delete("/v1/responses/{name}", summary="Forget a response that was stored")
+    async def delete_response(name: str, request: Request) -> JSONResponse:
+        await services.responses.drop(name, caller_of(request).tenant)
+        return JSONResponse({"id": name, "object": "response", "deleted": True})
 
     @app.post("/v1/feedback", summary="How good an answer was", status_code=204)
     async def feedback(request: Request) -> Response:
-        caller = services.authenticator.authenticate(authorization(dict(request.headers)))
+        caller = caller_of(request)
         try:
             grade = await read_feedback(request.receive, request.scope)
         except ClientLeft:
@@ -74,6 +91,8 @@ def _add_routes(app: FastAPI, services: Services) -> None:
         await services.grades.keep(grade, caller)
         return Response(status_code=204)
 
+
+def _add_operations(app: FastAPI, services: Services) -> None:
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> JSONResponse:
         return JSONResponse({"status": "alive"})

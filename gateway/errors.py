@@ -3,9 +3,10 @@
     StartupError                      exit 2, all findings at once
     GatewayError
       CallerError     InvalidRequest 400  Unauthorised 401  Forbidden 403  UnknownModel 404  UnknownRoute 404
-                      UnknownVersion 404  UnknownRequest 404  UnknownKey 404  MethodNotAllowed 405  RequestTimeout 408
-                      PolicyNotWritable 409  KeyConflict 409  PolicyChanged 412  TooLarge 413  UnsupportedMedia 415
-                      PolicyRefused 422  PreconditionMissing 428
+                      UnknownVersion 404  UnknownRequest 404  UnknownKey 404  UnknownResponse 404
+                      MethodNotAllowed 405  RequestTimeout 408  PolicyNotWritable 409  KeyConflict 409
+                      PolicyChanged 412  TooLarge 413  UnsupportedMedia 415  PolicyRefused 422
+                      PreconditionMissing 428
       AttemptError    UpstreamTimeout 504  UpstreamUnavailable 503  UpstreamRejected 4xx  UpstreamRateLimited 429
                       CredentialsRefused 502  BadCompletion 502  NotCapable 502  NotConfident 502
                       CircuitOpen 503  TargetBusy 503  DeadlinePassed 504
@@ -124,6 +125,13 @@ class UnknownKey(CallerError):
 
     status = 404
     code = "key_not_found"
+
+
+class UnknownResponse(CallerError):
+    """No response of the caller's own tenant has this id, or its time is over."""
+
+    status = 404
+    code = "response_not_found"
 
 
 class MethodNotAllowed(CallerError):

@@ -15,11 +15,13 @@ from gateway.cache.memory import MemoryCache
 from gateway.climb import Climber
 from gateway.confidences import Confidences
 from gateway.config import GatewayConfig, load_config
+from gateway.direct import Direct
 from gateway.errors import StartupError
 from gateway.execute.catalogue import Catalogue
 from gateway.execute.guard import Guards
 from gateway.execute.http import OpenAIExecutor
 from gateway.execute.providers import LiteLLMExecutor
+from gateway.execute.relay import Relay
 from gateway.health import Health
 from gateway.judging import comparison
 from gateway.keyring import KeyRing, Pepper
@@ -30,6 +32,7 @@ from gateway.publishing.assembly import Publishing, assemble
 from gateway.record import Recorder
 from gateway.records.grades import Grades
 from gateway.records.keys import Keys, any_key
+from gateway.records.responses import Responses
 from gateway.records.store import SqlRecordStore, StoreUnusable
 from gateway.shadow import Shadows
 from gateway.steering import Steering, steer
@@ -75,11 +78,17 @@ class Services:
     classifier: RequestClassifier
     steering: Steering
     ring: KeyRing
+    direct: Direct
 
     @property
     def grades(self) -> Grades:
         """Where callers' grades of answers go."""
         return Grades(self.records.engine)
+
+    @property
+    def responses(self) -> Responses:
+        """Responses that a later request may go on from."""
+        return Responses(self.records.engine, self.settings.responses_days)
 
     async def prepare(self) -> None:
         """Open what has to be there before the first request; raises `StartupError`."""
@@ -102,6 +111,7 @@ class Services:
             self.recorder.flush()
             for executor in self.executors:
                 await executor.close()
+            await self.direct.close()
             if self.cache is not None:
                 await self.cache.close()
             await self.pipeline.affinity.close()
@@ -117,6 +127,7 @@ class Loaded:
     classifier: RequestClassifier
     policy: PolicyHolder
     authenticator: Authenticator
+    catalogue: Catalogue
 
 
 def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], host: str) -> Loaded:
@@ -148,7 +159,7 @@ def load_all(settings: Settings, metrics: Metrics, environ: Mapping[str, str], h
         findings.append(_exposed(settings, host))
     if findings:
         raise StartupError(findings)
-    return Loaded(config, classifier, holder, authenticator)
+    return Loaded(config, classifier, holder, authenticator, catalogue)
 
 
 async def policy_in_force(settings: Settings, loaded: Loaded) -> LivePolicy:
@@ -169,7 +180,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
     """Put a gateway process together; raises `StartupError`."""
     metrics = Metrics()
     loaded = load_all(settings, metrics, environ, host)
-    tracing = Tracing(metrics.spans_dropped.inc)
+    spans = Spans(tracing := Tracing(metrics.spans_dropped.inc))
     records = _records(settings, metrics.records_dropped.inc)
     publishing = _publishing(settings, loaded, records)
     loaded.authenticator.follow(ring := KeyRing(Keys(records.engine), Pepper(settings)))
@@ -184,7 +195,7 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         cache=cache,
         climber=Climber(attempts),
         shadows=shadows,
-        spans=Spans(tracing),
+        spans=spans,
         recorder=recorder,
         affinity=Affinity.of(settings),
     )
@@ -206,12 +217,8 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str
         classifier=loaded.classifier,
         publishing=publishing,
         steering=steering,
+        direct=Direct(loaded.catalogue, Relay(), loaded.policy, spans, recorder, loaded.classifier),
     )
-
-
-def _health(settings: Settings, loaded: Loaded, publishing: Publishing, guards: Guards) -> Health:
-    version = loaded.classifier.version
-    return Health(loaded.policy, settings.worker_url, version, publishing.fleet, guards)
 
 
 def _calling(metrics: Metrics) -> tuple[tuple[OpenAIExecutor, LiteLLMExecutor], Attempts, Guards]:
@@ -220,6 +227,11 @@ def _calling(metrics: Metrics) -> tuple[tuple[OpenAIExecutor, LiteLLMExecutor], 
     guards = Guards(metrics)
     attempts = Attempts({"openai": openai, "worker": openai, "litellm": litellm}, guards)
     return (openai, litellm), attempts, guards
+
+
+def _health(settings: Settings, loaded: Loaded, publishing: Publishing, guards: Guards) -> Health:
+    version = loaded.classifier.version
+    return Health(loaded.policy, settings.worker_url, version, publishing.fleet, guards)
 
 
 def load_classifier(settings: Settings) -> RequestClassifier:

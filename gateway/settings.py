@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     max_body_mb: Annotated[float, Field(gt=0)] = Field(
         20.0, description="Largest request body accepted, in megabytes."
     )
+    responses_days: Annotated[float, Field(ge=0)] = Field(
+        30.0,
+        description="How long `/v1/responses` keeps what `store` asks for, text included, in the database of records; "
+        "0 keeps nothing, and no request can go on from an earlier one.",
+    )
     grace_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         20.0,
         description="How long running requests may go on after SIGTERM; what is left then is ended with an error.",

@@ -69,6 +69,11 @@ class Entry(BaseModel):
     """Name in the model's folder -> file of the wheel."""
 
 
+def encoders() -> list[str]:
+    """Names of the catalogue's sentence encoders."""
+    return [name for name, entry in read_catalogue().items() if entry.kind == "encoder"]
+
+
 def read_catalogue(path: Path = CATALOGUE) -> dict[str, Entry]:
     """Return the models by name."""
     return TypeAdapter(dict[str, Entry]).validate_json(path.read_bytes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from gateway.api import errors, http
 from gateway.api.chat import call_of
 from gateway.api.entry import JSON
 from gateway.api.headers import stamped
+from gateway.auth import authorise
 from gateway.classify import classify
 
 if TYPE_CHECKING:
@@ -25,22 +26,37 @@ if TYPE_CHECKING:
     from gateway.live import LivePolicy
     from gateway.types import Call
     from policies.decision import Decision
-    from routers.classifier import RequestClassifier
-    from routers.signals import Signals
+    from routers.signals import RequestText, Signals
+    from routers.spans import Span
 
 Json = dict[str, Any]
+
+
+class Reader(Protocol):
+    """A classifier that also finds personal data."""
+
+    @property
+    def quick(self) -> bool: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def classify(self, text: RequestText) -> Signals: ...
+
+    def spans(self, text: str) -> tuple[Span, ...]: ...
 
 
 class Routing:
     """Decides and tells. Nothing is recorded, and no experiment takes note."""
 
-    def __init__(self, classifier: RequestClassifier, policy: Callable[[], LivePolicy]) -> None:
+    def __init__(self, classifier: Reader, policy: Callable[[], LivePolicy]) -> None:
         self._classifier = classifier
         self._policy = policy
 
     async def serve(self, body: bytes, arrival: Arrival, send: Send) -> None:
         live = self._policy()
         call = call_of(body, arrival)
+        authorise(call.caller, model=call.model)
         if not live.compiled.knows_model(call.model):
             raise refuse.unknown_model(call, live)
         signals = await classify(self._classifier, call.text)
@@ -54,7 +70,7 @@ class Routing:
         return errors.envelope(error), []
 
 
-def personal_spans(classifier: RequestClassifier, text: str) -> list[Json]:
+def personal_spans(classifier: Reader, text: str) -> list[Json]:
     """Personal data in what the user said last, with its places."""
     return [span._asdict() for span in classifier.spans(text)]
 

@@ -10,6 +10,8 @@ from gateway.api.chat import Chat
 from gateway.api.completions import Completions
 from gateway.api.entry import Entry, Gate
 from gateway.api.generation import Generation
+from gateway.api.passthrough import PassThrough
+from gateway.api.responses.endpoint import Responses
 from gateway.api.route import Routing
 
 if TYPE_CHECKING:
@@ -42,5 +44,11 @@ def _services(services: Services) -> dict[str, Service]:
         "/v1/completions": generating(Completions()),
         "/v1/messages": generating(Messages()),
         "/v1/messages/count_tokens": CountTokens(services.classifier),
+        "/v1/responses": generating(Responses(services.responses)),
+        "/v1/embeddings": PassThrough(services.direct, "/embeddings"),
+        "/v1/moderations": PassThrough(services.direct, "/moderations", default="omni-moderation-latest"),
+        "/v1/audio/speech": PassThrough(services.direct, "/audio/speech"),
+        "/v1/audio/transcriptions": PassThrough(services.direct, "/audio/transcriptions", form=True),
+        "/v1/audio/translations": PassThrough(services.direct, "/audio/translations", form=True),
         "/v1/route": Routing(services.classifier, lambda: services.policy.current),
     }

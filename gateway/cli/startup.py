@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.services import SHIPPED_POLICY, load_all, policy_in_force
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.metrics import Metrics
+from routers.catalogue import encoders, is_present
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,8 @@ class StartPlan:
     live: LivePolicy
     policy_path: Path
     models: dict[str, str | None]
-    """Local models that the policy's targets name, with a path of their own when gateway.yaml gives one."""
+    """Local models that the policy's targets name, with a path of their own when gateway.yaml gives one; and the
+    encoder that answers `/v1/embeddings`, when it is here."""
 
     @property
     def policy_place(self) -> str:
@@ -58,4 +60,6 @@ def check(settings: Settings, host: str) -> StartPlan:
         if target.kind != "upstream":
             own = loaded.config.models.get(target.model)
             models[target.model] = own.path if own else None
+    if models:  # the worker runs anyway, and its specialists have loaded the encoder
+        models |= {name: None for name in encoders() if is_present(name, settings.model_dir)}
     return StartPlan(settings, live, settings.policy or SHIPPED_POLICY, models)

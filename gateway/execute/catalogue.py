@@ -99,6 +99,18 @@ class Catalogue:
                 missing[name] = resolved
         return found, missing
 
+    def knows(self, provider: str) -> bool:
+        """Whether gateway.yaml or the built-in list names this provider."""
+        return provider in self._upstreams or provider in OPENAI_COMPATIBLE
+
+    def upstream(self, model: str) -> Endpoint | str:
+        """The endpoint of `provider/name`, or what to set before it can be reached."""
+        return self._upstream(model)
+
+    def worker(self, model: str) -> Endpoint | str:
+        """The endpoint of a local model, or why there is none."""
+        return self._worker(model)
+
     def _worker(self, model: str) -> Endpoint | str:
         if self._worker_url is None:
             return "no worker runs local models: start `pointsman serve`, or set `POINTSMAN_WORKER_URL`"

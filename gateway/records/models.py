@@ -228,3 +228,18 @@ class ApiKeyRow(Base):
     revision: Mapped[int] = mapped_column(Integer)
 
     __table_args__ = (Index("ix_api_keys_id", "id"),)
+
+
+class ResponseRow(Base):
+    """A response of `/v1/responses` that may be gone on from. Since schema 8."""
+
+    __tablename__ = "responses"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Float)
+    response: Mapped[dict[str, object]] = mapped_column(JSON)
+    messages: Mapped[list[dict[str, object]]] = mapped_column(JSON)
+    """The conversation in chat messages, this answer included."""
+
+    __table_args__ = (Index("ix_responses_at", "at"),)

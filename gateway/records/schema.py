@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pointsman.records")
 
-CURRENT: Final = 7
+CURRENT: Final = 8
 """Raise it with every change of `models.py`. 1: `records` alone. 2: facts, feedback. 3: shadows. 4: policy versions,
 gateway processes. 5: trials, experiments, events, pacing. 6: shadows and their trials beside what the
-answer took. 7: keys."""
+answer took. 7: keys. 8: responses."""
 _ONLY: Final = 1
 _LOCK: Final = 0x706D  # any number that nobody else locks in the same database
 

@@ -63,9 +63,13 @@ class Prices:
         """USD that an answer of `target` cost: by tokens upstream, by measured CPU time locally."""
         found = self._targets.get(target)
         if found is not None and found.kind != "upstream":
-            return None if compute_ms is None else compute_ms / 1000 * self._cpu_second
+            return None if compute_ms is None else self.compute(compute_ms)
         price = self._prices.get(target)
         return None if price is None or usage is None else price.cost(usage)
+
+    def compute(self, compute_ms: float) -> float:
+        """USD of measured CPU time on this machine."""
+        return compute_ms / 1000 * self._cpu_second
 
     def counterfactual(self, usage: Usage | None) -> float | None:
         """USD that the baseline would have charged for the same tokens."""

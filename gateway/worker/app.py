@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from gateway.api.errors import envelope, headers
 from gateway.api.http import ClientLeft, read_body, read_headers
-from gateway.api.wire import decode_chat
-from gateway.errors import GatewayError, MethodNotAllowed, UnknownRoute
+from gateway.api.wire import decode_chat, decode_object
+from gateway.errors import GatewayError, InvalidRequest, MethodNotAllowed, UnknownRoute
 from gateway.execute.events import DONE, frame
 from gateway.worker.completion import Completion
+from gateway.worker.embedding import EmbeddingResponder
 from policies.decision import TASK_PREFIX
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def build_app(models: Models) -> Starlette:
     async def chat_completions(request: Request) -> Response:
         return await _chat_completions(request, models)
 
+    async def embeddings(request: Request) -> Response:
+        return await _embeddings(request, models)
+
     async def readyz(_: Request) -> Response:
         return _json({"models": models.report()})
 
@@ -64,6 +68,7 @@ def build_app(models: Models) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", chat_completions, methods=["POST"]),
+            Route("/v1/embeddings", embeddings, methods=["POST"]),
             Route("/v1/models", list_models, methods=["GET"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
@@ -83,6 +88,26 @@ async def _chat_completions(request: Request, models: Models) -> Response:
     chat, _ = decode_chat(raw)
     body = msgspec.json.decode(raw)
     return await _unless_gone(request, _respond(chat.model, body, models))
+
+
+async def _embeddings(request: Request, models: Models) -> Response:
+    raw = await read_body(request.receive, read_headers(request.scope), MAX_BODY_BYTES)
+    responder = await models.ready(_model_of(raw))
+    if not isinstance(responder, EmbeddingResponder):
+        raise InvalidRequest("This model chats and does not embed; `/v1/models` lists others.", param="model")
+    done = await _unless_gone(request, responder.embed(raw))
+    measured = {
+        "x-pointsman-queue-ms": f"{done.queue_s * 1000:.1f}",
+        "x-pointsman-compute-ms": f"{done.compute_s * 1000:.1f}",
+    }
+    return _json(done.body, measured=measured)
+
+
+def _model_of(raw: bytes) -> str:
+    model = decode_object(raw).get("model")
+    if not isinstance(model, str):
+        raise InvalidRequest("`model` is missing; add it to the request body.", param="model")
+    return model
 
 
 async def _respond(model: str, body: dict[str, Any], models: Models) -> Response:
@@ -164,7 +189,8 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
         return await _failed(request, MethodNotAllowed(f"`{asked}`: this path takes another method."))
     return await _failed(
-        request, UnknownRoute(f"`{asked}` is not served here; POST /v1/chat/completions is.")
+        request,
+        UnknownRoute(f"`{asked}` is not served here; POST /v1/chat/completions and /v1/embeddings are."),
     )
 
 

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gateway.errors import UnknownModel
 from gateway.worker.batching import Batcher
+from gateway.worker.embedding import EmbeddingResponder
 from gateway.worker.errors import ModelLoading, ModelUnavailable
 from gateway.worker.responders import EntityResponder, LanguageResponder, SpecialistResponder
+from routers.catalogue import encoders as catalogued_encoders
 from routers.catalogue import read_catalogue, resolve
+from routers.specialists.encoder import MAX_TOKENS, SharedEncoder
 from routers.specialists.language import load_language_model
 from routers.specialists.registry import find, shipped
 from routers.specialists.text import TextSpecialist
@@ -28,16 +31,15 @@ if TYPE_CHECKING:
     from gateway.worker.batching import Batched
     from gateway.worker.responders import Responder
     from routers.specialists.base import Prediction
-    from routers.specialists.encoder import SharedEncoder
     from routers.specialists.language import LanguageModel
     from routers.specialists.tokens import Entities, Specialist
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["specialist", "language"]
+Kind = Literal["specialist", "language", "encoder"]
 State = Literal["idle", "loading", "ready", "failed", "absent"]
 """`idle`: loads at its first request."""
-Loaded: TypeAlias = "Specialist | LanguageModel"
+Loaded: TypeAlias = "Specialist | LanguageModel | SharedEncoder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class ModelSpec:
         """A folder with adapter and head, or the name of a shipped one, is a specialist."""
         if self.path is not None:
             return "specialist" if (self.path / "head.safetensors").is_file() else "language"
-        return "specialist" if self.name in shipped() else "language"
+        if self.name in shipped():
+            return "specialist"
+        return "encoder" if self.name in catalogued_encoders() else "language"
 
 
 @dataclass(slots=True)
@@ -121,7 +125,8 @@ class Models:
         specialists = [slot for slot in self._slots.values() if slot.kind == "specialist"]
         for slot in [*(slot for slot in self._slots.values() if slot.kind == "language"), *specialists[:1]]:
             self._wanted.put(slot)
-        for slot in specialists[1:]:
+        encoders = [slot for slot in self._slots.values() if slot.kind == "encoder"]
+        for slot in [*specialists[1:], *encoders]:
             slot.state, slot.detail = "idle", "loads at its first request"
         # A daemon: a process that is told to stop need not wait for a model it will not use.
         threading.Thread(target=self._load_all, args=(loop,), name="load-models", daemon=True).start()
@@ -160,6 +165,9 @@ class Models:
         self.interrupt()
         for batcher in self._batchers.values():
             await batcher.close()
+        for slot in self._slots.values():
+            if isinstance(slot.responder, EmbeddingResponder):
+                await slot.responder.close()
 
     def _load_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Load what is wanted, and look again for what was not there: `models pull` needs no restart."""
@@ -187,6 +195,8 @@ class Models:
         try:
             if slot.kind == "specialist":
                 return self._load_specialist(spec)
+            if slot.kind == "encoder":
+                return self._load_encoder(resolve(spec.name, self._model_dir))
             return load_language_model(
                 spec.path or resolve(spec.name, self._model_dir), threads=self._threads
             )
@@ -203,6 +213,12 @@ class Models:
         self._encoders[base] = loaded.encoder
         return loaded
 
+    def _load_encoder(self, base: Path) -> SharedEncoder:
+        """The encoder that specialists of the same base share, whoever of them comes first."""
+        if base not in self._encoders:
+            self._encoders[base] = SharedEncoder(base, threads=self._threads)
+        return self._encoders[base]
+
     def _settle(self, slot: Slot, loaded: Loaded | Missing, took_s: float) -> None:
         if isinstance(loaded, Missing):
             slot.state, slot.detail = loaded.state, loaded.detail
@@ -212,6 +228,8 @@ class Models:
         slot.settled.set()
 
     def _respond_with(self, name: str, loaded: Loaded) -> Responder:
+        if isinstance(loaded, SharedEncoder):
+            return EmbeddingResponder(name, loaded, MAX_TOKENS)
         if not isinstance(loaded, TextSpecialist | TokenSpecialist):
             return LanguageResponder(name, loaded)
         encoder = id(loaded.encoder)

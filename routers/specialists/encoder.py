@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+_BARE = "__base__"
+"""Peft's name for no adapter at all, in a batch that names one for each text."""
 MAX_TOKENS = 256
 """The encoder was trained on at most this many tokens; longer texts keep their head and their tail."""
 
@@ -85,7 +89,23 @@ class SharedEncoder:
 
     def tokenise(self, text: str) -> list[int]:
         """Return the token ids of one text with special tokens, at most `max_tokens` of them."""
-        return truncate(self.tokenizer.encode(text).ids, self.max_tokens)
+        return truncate(self.tokens(text), self.max_tokens)
+
+    def tokens(self, text: str) -> list[int]:
+        """Return all token ids of one text with special tokens, however many they are."""
+        ids: list[int] = self.tokenizer.encode(text).ids
+        return ids
+
+    def embed(self, token_ids: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Return mean-pooled vectors of length 1, shape (texts, width), of the encoder without any adapter.
+
+        This is what sentence-transformers computes for the encoders of its own (pooling, then normalisation).
+        """
+        import torch
+
+        pooled = self.pool(token_ids, [_BARE] * len(token_ids) if self._adapters else ())
+        vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
+        return vectors
 
     def pool(self, token_ids: Sequence[list[int]], adapters: Sequence[str] = ()) -> torch.Tensor:
         """Return the mean over the tokens of the last layer, shape (texts, width), without gradient.
@@ -110,7 +130,7 @@ class SharedEncoder:
 
         ids, mask = pad(token_ids, self._device)
         mixed: dict[str, list[str]] = {}
-        if len(set(adapters)) > 1:
+        if len(set(adapters)) > 1 or _BARE in adapters:
             mixed["adapter_names"] = list(adapters)
         with self._changing, torch.inference_mode():
             if adapters and not mixed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.fake_upstream.behaviours import Asked, Behaviour, Echo
+from tests.fake_upstream.behaviours import Asked, Behaviour, Echo, Json
 from tests.fake_upstream.shapes import SHAPES, Shape
 from tests.loopback import LoopbackServer, RecordedRequest, until, wait_until
 
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from tests.loopback import Exchange
 
 
+OTHERS = ("/v1/embeddings", "/v1/moderations", "/v1/audio/speech", "/v1/audio/transcriptions")
+
+
 class FakeUpstream:
     """Answers `/v1/chat/completions` and `/v1/messages` as scripted, else with an echo.
 
+    What is asked at one of `OTHERS` is answered as scripted, else with the path.
     `/v1/models` lists `models`. Use it as a context manager, plain or async. A request is answered by the
     first match of `when`, else by the next behaviour of `script`, else by the default of `always`.
     """
@@ -107,6 +111,9 @@ class FakeUpstream:
         shape = SHAPES["anthropic" if path.endswith("/messages") else "openai"]
         if request.method == "GET" and path == "/v1/models" and behaviour is None:
             await _reply(exchange, 200, self._model_list())
+        elif request.method == "POST" and path in OTHERS:
+            behaviour = behaviour or (self._script.pop(0) if self._script else Json({"path": path}))
+            await behaviour.play(Asked({}, shape, exchange))
         elif request.method != "POST" or path not in ("/v1/chat/completions", "/v1/messages"):
             await _refuse(exchange, shape, 404, f"There is no {request.method} {path} here.")
         else:

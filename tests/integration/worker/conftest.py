@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LANGUAGE = "smollm2-135m-instruct"
 SPECIALIST = "sentiment"
+ENCODER = "all-minilm-l6-v2"
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ def wait_until_settled(worker: Worker, timeout_s: float = 60) -> None:
 
 @pytest.fixture(scope="session")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """A worker with a language model, a specialist, and a name whose weights are missing."""
-    for name in (LANGUAGE, "all-minilm-l6-v2"):
+    """A worker with a language model, a specialist, an encoder, and a name whose weights are missing."""
+    for name in (LANGUAGE, ENCODER):
         if not is_present(name, Settings().model_dir):
             pytest.fail(
                 f"the weights of {name} are missing: run `make setup` or `pointsman models pull {name}`"
             )
     path = tmp_path_factory.mktemp("worker") / "w.sock"
-    models = [f"--model={name}" for name in (LANGUAGE, SPECIALIST, "gone")]
+    models = [f"--model={name}" for name in (LANGUAGE, SPECIALIST, ENCODER, "gone")]
     process = start_worker(path, *models)
     try:
         found = Worker(path, process.pid)
