@@ -64,6 +64,8 @@ class SpecialistCard(BaseModel):
     licence: str
     language: str = "en"
     temperature: float = Field(gt=0)
+    max_tokens: int = Field(default=256, ge=8, le=512)
+    """Most tokens of a text that are read, as in training; of a longer one its head and its tail."""
     held_out: tuple[HeldOut, ...] = ()
     held_out_spans: tuple[HeldOutSpans, ...] = ()
     words: dict[str, tuple[str, ...]]
@@ -78,6 +80,8 @@ class SpecialistCard(BaseModel):
     """Whether the texts are themselves questions or requests, which are not to be taken for instructions."""
     moderation: dict[str, str] = {}
     """Label -> the category of OpenAI's moderation endpoint that it stands for."""
+    identifiers: dict[str, str] = {}
+    """Kind of identifier that form and checksum tell (`routers/identifiers.py`) -> label of the entity it is."""
     unlabelled: dict[str, tuple[str, ...]] = {}
     """Corpus, as rows name it in `source` -> kinds of entity that it does not mark."""
     out_of_scope: str | None = None

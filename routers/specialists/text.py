@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from routers.specialists.base import Prediction
-from routers.specialists.encoder import SharedEncoder
+from routers.specialists.encoder import SharedEncoder, truncate
 from routers.specialists.registry import SpecialistCard, SpecialistError, find
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def predict_mixed(asks: Sequence[tuple[TextSpecialist, str]]) -> list[Prediction
     encoder = asks[0][0].encoder
     if any(specialist.encoder is not encoder for specialist, _ in asks):
         raise ValueError("the specialists of one batch must share one encoder")
-    ids = [encoder.tokenise(text) for _, text in asks]
+    ids = [truncate(encoder.tokenise(text), specialist.card.max_tokens) for specialist, text in asks]
     order = sorted(range(len(asks)), key=lambda row: len(ids[row]))
     found: dict[int, Prediction] = {}
     for start in range(0, len(order), BATCH):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from routers.identifiers import locate_identifiers
 from routers.specialists.bio import SHAPE_WIDTH, Span, shape_features, spans_of, split_words, tags_of
 from routers.specialists.registry import SpecialistError, find
 from routers.specialists.text import BATCH, TextSpecialist, load_encoder, predict_mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -100,8 +101,25 @@ class TokenSpecialist:
             Entity(span, text[span.start : span.end], min(sure[word] for word in words))
             for span, words in spans_of(pieces.offsets, tags)
         )
+        if self.card.identifiers:
+            found = with_identifiers(text, found, self.card.identifiers)
         seen = pieces.offsets[-1][1] if pieces.offsets else 0
         return Entities(found, min(sure, default=1.0), len(pieces.ids), seen < len(text.rstrip()))
+
+
+def with_identifiers(text: str, found: Sequence[Entity], labels: Mapping[str, str]) -> tuple[Entity, ...]:
+    """Add what `identifiers` finds by form and checksum, kind -> label; an entity that overlaps it gives way."""
+    certain = [
+        Entity(Span(start, end, labels[kind]), text[start:end], floor)
+        for start, end, kind, floor in locate_identifiers(text)
+        if kind in labels
+    ]
+    kept = [
+        entity
+        for entity in found
+        if not any(entity.span.start < c.span.end and c.span.start < entity.span.end for c in certain)
+    ]
+    return tuple(sorted((*certain, *kept), key=lambda entity: entity.span.start))
 
 
 Specialist: TypeAlias = "TextSpecialist | TokenSpecialist"

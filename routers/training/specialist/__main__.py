@@ -96,6 +96,7 @@ def train(options: argparse.Namespace) -> None:
         base_sha256=report.digest(options.base / "model.safetensors"),
         licence=facts.licence or options.licence,
         temperature=round(temperature, 4),
+        max_tokens=recipe.max_tokens,
         held_out=tuple(evaluation.held_out for evaluation in evaluations),
         **report.described(facts),
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from routers import risk
+from routers.specialists import measures
 from routers.specialists.registry import read_card
 from routers.specialists.text import TextSpecialist, load_encoder
 from routers.training.specialist import report
+from routers.training.specialist.describe import describe
 from routers.training.specialist.examples import Example, detokenise, read_hold_out, read_task, split_task
 from routers.training.specialist.facts import facts_of
 
@@ -49,9 +52,17 @@ def calibrate(folder: Path, tasks: Path, base: Path, digests: frozenset[str]) ->
     specialist = TextSpecialist(card, folder, load_encoder(card, base))
     if card.out_of_scope is not None:
         threshold = _scope_threshold(specialist, split.dev[::2])
+        without = _scope_figures(specialist, split.dev[1::2])
         card = card.model_copy(update={"scope_threshold": round(threshold, 4)})
         report.write_config(folder, card)
         specialist = TextSpecialist(card, folder, specialist.encoder)
+        figures = {
+            "without threshold": without,
+            "with threshold": _scope_figures(specialist, split.dev[1::2]),
+        }
+        record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        (folder / "report.json").write_text(json.dumps({**record, "scope": figures}, indent=1) + "\n")
+        describe(folder)
     answers = specialist.predict([typed(example.text) for example in split.calibration])
     graded = [(a.confidence, a.label == e.label) for a, e in zip(answers, split.calibration, strict=True)]
     risk.write_table(
@@ -67,6 +78,18 @@ def _scope_threshold(specialist: TextSpecialist, examples: Sequence[Example]) ->
     right = np.array([a.label == e.label for a, e in zip(answers, inside, strict=True)])
     sure = np.sort(np.array([a.confidence for a in answers])[right])
     return float(sure[int(IN_SCOPE_LOSS * len(inside))])
+
+
+def _scope_figures(specialist: TextSpecialist, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+    """Return accuracy of in-scope texts and recall of the others, each with rows and 95 % interval."""
+    answers = specialist.predict([example.text for example in examples])
+    right = np.array([a.label == e.label for a, e in zip(answers, examples, strict=True)], dtype=np.float64)
+    outside = np.array([example.label == specialist.card.out_of_scope for example in examples])
+    found = {}
+    for name, rows in (("in-scope accuracy", ~outside), ("out-of-scope recall", outside)):
+        low, high = measures.bootstrap_interval(right[rows])
+        found[name] = {"value": float(right[rows].mean()), "low": low, "high": high, "rows": int(rows.sum())}
+    return found
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,33 @@ def describe(folder: Path) -> None:
             **before,
             **report.described(facts),
             "description": facts.description,
+            "max_tokens": run.recipe.max_tokens,
             "licence": facts.licence or before["licence"],
         }
     )
     report.write_config(folder, card)
+    facts = replace(facts, further="\n".join([facts.further, *_scope(record.get("scope", {}), card)]).strip())
     evaluations = [_evaluation(row) for row in record["evaluations"]]
     write_card_text(folder, read_card(folder), facts, run, evaluations)  # type: ignore[arg-type]  # all of one kind
+
+
+def _scope(figures: dict[str, dict[str, dict[str, float]]], card: SpecialistCard) -> list[str]:
+    """Return what the card says of texts out of scope."""
+    if not figures:
+        return []
+    lines = [
+        f"Below a confidence of {card.scope_threshold} a text is given the label `{card.out_of_scope}`. The threshold",
+        "was set on every other dev row, to cost at most a point of in-scope accuracy; the figures are of the rest:",
+        "",
+        "| | in-scope accuracy | out-of-scope recall |",
+        "| --- | --- | --- |",
+    ]
+    for name, found in figures.items():
+        cells = [
+            f"{f['value']:.3f} ({f['low']:.3f}-{f['high']:.3f}), {f['rows']} rows" for f in found.values()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
 
 
 def _evaluation(row: dict[str, object]) -> report.Evaluation | report.SpanEvaluation:

@@ -112,6 +112,7 @@ def described(facts: TaskFacts) -> dict[str, Any]:
         "vocabulary": facts.vocabulary,
         "reads_requests": facts.reads_requests,
         "moderation": facts.moderation,
+        "identifiers": facts.identifiers,
         "unlabelled": facts.unlabelled,
         "out_of_scope": facts.out_of_scope,
     }

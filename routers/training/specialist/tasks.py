@@ -19,6 +19,8 @@ class TaskFacts:
     """Whether the corpus has Penn Treebank spacing: then half of every epoch is read with typed spacing."""
     unlabelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Source -> labels of entities that it does not mark."""
+    identifiers: dict[str, str] = field(default_factory=dict)
+    """Kind of identifier that form and checksum tell -> label of the entity it is."""
     replaced: bool = False
     """Whether entities are replaced by others of their label in training."""
     licence: str = ""

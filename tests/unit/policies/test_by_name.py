@@ -21,7 +21,7 @@ def test_the_library_is_what_is_promised() -> None:
     """The names that documents and commands speak of, the default first."""
     assert shipped_names() == (
         "default", "agentic", "cost-saver", "latency-first", "local-only", "privacy-first", "quality-first",
-        "regulated",
+        "regulated", "task-models",
     )  # fmt: skip
 
 
