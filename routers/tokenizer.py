@@ -39,7 +39,7 @@ _LONGEST_CHUNK: Final = 24
 _MEMO_SIZE: Final = 30_000
 _LONGEST_NUMBER: Final = 4
 """Digits of a number that is remembered: longer ones seldom come again and would crowd words out."""
-_SHORTEST_RESPELT, _LONGEST_RESPELT = 5, 16
+_SHORTEST_RESPELT, _LONGEST_RESPELT = 4, 16
 _NUMBERS: Final = re.compile(r"\d{5}|\d\D+\d")
 MEMO_SYSTEMS: Final = 256
 _LONGEST_SYSTEM: Final = 20_000
@@ -94,6 +94,7 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._ids = {piece: index for index, piece in enumerate(vocabulary)}
+        self._completed = _without_a_letter(vocabulary)
         bare = [piece.removeprefix(_INNER) for piece in vocabulary]
         self._longest = max(map(len, bare), default=1)
         self._longest_number = max((len(piece) for piece in bare if piece.isdigit()), default=1)
@@ -161,8 +162,8 @@ class Tokenizer:
                 yield from self._longest_matches(folded, shape)
 
     def _respelt(self, word: str) -> str | None:
-        """The known word that two exchanged letters or one doubled letter turned into this one, if there is one."""
-        if not (_SHORTEST_RESPELT <= len(word) <= _LONGEST_RESPELT and word.isalpha()):
+        """The known word that one mistake turned into this one: two letters exchanged, one doubled, or one missing."""
+        if not (_SHORTEST_RESPELT <= len(word) <= _LONGEST_RESPELT and word.isascii() and word.isalpha()):
             return None
         for at in range(1, len(word) - 1):
             exchanged = f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}"
@@ -170,7 +171,7 @@ class Tokenizer:
                 return exchanged
             if word[at] == word[at - 1] and (single := word[:at] + word[at + 1 :]) in self._ids:
                 return single
-        return None
+        return self._completed.get(word)
 
     def _longest_matches(self, word: str, shape: int) -> Iterator[int]:
         """Greedy longest-match-first, as in BERT, but an unknown rest is skipped, not the whole word."""
@@ -194,6 +195,19 @@ class Tokenizer:
             if index is not None:
                 return index, end - before
         return UNKNOWN, 0
+
+
+def _without_a_letter(vocabulary: Sequence[str]) -> dict[str, str]:
+    """What is left of each known word when an inner letter is missing -> that word; the more frequent word wins.
+
+    Some megabytes, so that an unknown word costs one look-up and not one for each letter at each place.
+    """
+    found: dict[str, str] = {}
+    for word in vocabulary:  # in order of falling frequency
+        if _SHORTEST_RESPELT < len(word) <= _LONGEST_RESPELT and word.isascii() and word.isalpha():
+            for at in range(1, len(word) - 1):
+                found.setdefault(word[:at] + word[at + 1 :], word)
+    return found
 
 
 def cut(text: str, head: int, tail: int) -> str:

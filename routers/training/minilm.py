@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from routers.signals import RequestText
     from routers.tokenizer import Tokenizer
+    from routers.training.network import Layers
 
     Floats = NDArray[np.float32]
 
@@ -151,6 +152,12 @@ class MiniLM(nn.Module):
         """Parameters of the heads."""
         for layer in (self.hidden, self.task, self.domain, self.flags):
             yield from layer.parameters()
+
+    @torch.no_grad()
+    def layers(self) -> Layers:
+        """The served layers: weight and bias by name."""
+        heads = {"hidden": self.hidden, "task": self.task, "domain": self.domain, "flags": self.flags}
+        return {name: (_array(layer.weight), _array(layer.bias)) for name, layer in heads.items()}
 
     def shape(self, limit: int) -> Shape:
         """What the exported tensors alone do not say."""

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from routers.signals import RequestText
 
+    Layers = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+
 HIDDEN: Final = 128
+FLAGS: Final = 2
+"""Personal data and injection. They have a linear path from the input beside the hidden layer: what tells of them is
+often a single word or feature, which a narrow layer shared with task and domain has no room for."""
 INPUT_DROPOUT: Final = 0.15
 HIDDEN_DROPOUT: Final = 0.1
 
@@ -75,7 +80,7 @@ def _bag(parts: Sequence[NDArray[np.int32]]) -> tuple[torch.Tensor, torch.Tensor
 
 
 class Network(nn.Module):
-    """Tables, standardised features, one hidden layer, and the label heads."""
+    """Tables, standardised features, one hidden layer, the label heads, and a direct path to the flags."""
 
     def __init__(
         self, vectors: NDArray[np.float32], features: NDArray[np.float32], tasks: int, domains: int
@@ -95,7 +100,9 @@ class Network(nn.Module):
         self.input_dropout, self.dropout = nn.Dropout(INPUT_DROPOUT), nn.Dropout(HIDDEN_DROPOUT)
         self.task = nn.Linear(HIDDEN, tasks)
         self.domain = nn.Linear(HIDDEN, domains)
-        self.flags = nn.Linear(HIDDEN, 2)
+        self.flags = nn.Linear(HIDDEN, FLAGS)
+        self.direct = nn.Linear(self.width, FLAGS, bias=False)
+        nn.init.zeros_(self.direct.weight)
 
     def encode(self, batch: Batch) -> torch.Tensor:
         """The input vectors of a batch, shape (texts, width)."""
@@ -107,5 +114,30 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(task logits, domain logits, flag logits)."""
-        hidden = self.dropout(torch.relu(self.hidden(self.input_dropout(self.encode(batch)))))
-        return self.task(hidden), self.domain(hidden), self.flags(hidden)
+        inputs = self.input_dropout(self.encode(batch))
+        hidden = self.dropout(torch.relu(self.hidden(inputs)))
+        return self.task(hidden), self.domain(hidden), self.flags(hidden) + self.direct(inputs)
+
+    @torch.no_grad()
+    def layers(self) -> Layers:
+        """The served layers. The direct path to a flag becomes two hidden units, as x = relu(x) - relu(-x)."""
+        direct, none = self.direct.weight, torch.zeros(2 * FLAGS)
+        sign = torch.cat([torch.eye(FLAGS), -torch.eye(FLAGS)])
+        return {
+            "hidden": (
+                torch.cat([self.hidden.weight, sign @ direct]).numpy(),
+                torch.cat([self.hidden.bias, none]).numpy(),
+            ),
+            "task": _widened(self.task, none),
+            "domain": _widened(self.domain, none),
+            "flags": (
+                torch.cat([self.flags.weight, sign.T], dim=1).numpy(),
+                self.flags.bias.detach().numpy(),
+            ),
+        }
+
+
+def _widened(layer: nn.Linear, none: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight and bias of a layer that takes no notice of hidden units added behind its own."""
+    more = none.expand(len(layer.weight), -1)
+    return torch.cat([layer.weight, more], dim=1).numpy(), layer.bias.detach().numpy()

@@ -28,16 +28,24 @@ _ENDINGS: Final = (
     " :)",
     " asap",
 )
-_FRAMES: Final = (
-    "Could you please {}",
-    "Can you {}",
-    "I would like you to {}",
-    "Your task: {}",
-    "Here is what I need: {}",
-    "{} Keep it short.",
-    "{} Be precise.",
-    "{} Answer in plain text.",
-)
+_BEFORE: Final = (
+    "Could you please ", "Can you ", "I would like you to ", "Your task: ", "Here is what I need: ", "Quick one: ",
+    "I have a question. ", "As discussed, ", "Need this today: ", "This is for a class. ",
+    "Not sure who to ask, but ", "Maybe you can help. ", "Next, ", "My boss wants to know: ", "Tell me, ",
+    "I'm curious: ", "Now this: ", "And then: ", "Another thing: ", "Just wondering, ", "For my notes: ",
+    "Let's try this. ", "Here we go: ", "I am stuck. ", "A friend sent me this. ", "First of all, ",
+    "Okay, next question. ", "Someone asked me this: ", "Task: ", "User: ", "You know this better than I do. ",
+    "I hope you are well. ", "Sorry, one more. ", "We need your help. ", "Prompt: ",
+)  # fmt: skip
+_AFTER: Final = (
+    " Keep it short.", " Be precise.", " Answer in plain text.", " Let me know.", " I'd be grateful.",
+    " It's urgent.", " What do you think?", "\n\nKind regards,\nAnna", "\n- Tom", " Looking forward to your answer.",
+    " No rush.", " That would be great.", " This is important to me.", " I really need this.", " You're the best.",
+    "\nYours, Lee", " Do your best.", " That's all.", " Hope you can help.", " I am new to this.",
+    "\n\nBest,\nMaria", " Sent from my phone", " Think carefully.", " I need it by noon.", " Much obliged.",
+    "\n--\nJo", " Can you do that?", " Any help is welcome.",
+)  # fmt: skip
+"""Words around a request; those of `routers.training.robustness` are not among them."""
 _EXACT: Final = ("injection/", "pii")
 """Sources whose exact wording is what counts: they get spelling mistakes alone."""
 
@@ -70,9 +78,15 @@ def edit(text: str, rng: random.Random) -> str:
         text = misspelt(text, rng)
     if kind == 3:
         text = text.lower() if rng.random() < 0.7 else text.upper()
-    if kind in (6, 7):
-        text = rng.choice(_FRAMES).format(_lowered(text, rng))
-    return text
+    return _framed(text, rng) if kind in (1, 4, 6, 7) else text
+
+
+def _framed(text: str, rng: random.Random) -> str:
+    """A sentence or a half in front, one behind, or both."""
+    side = rng.random()
+    if side < 0.6:
+        text = rng.choice(_BEFORE) + _lowered(text, rng)
+    return text + rng.choice(_AFTER) if side > 0.4 else text
 
 
 def _lowered(text: str, rng: random.Random) -> str:

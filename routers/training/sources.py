@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Final
 
 from routers.labels import canonical_domain
@@ -45,20 +44,6 @@ OUTCOME_FILES: Final = {
 
 _GRADED_ALIKE: Final = "accuracy"
 _UNCLEAR_MODELS: Final = frozenset({"deepseek-unversioned", "gpt-4o"})  # known only by a folder's name
-_PERSONAL: Final = frozenset(
-    (
-        "PERSON",
-        "ADDRESS",
-        "PHONE_NUMBER",
-        "CREDIT_CARD",
-        "EMAIL_ADDRESS",
-        "IP_ADDRESS",
-        "IBAN_CODE",
-        "US_DRIVER_LICENSE",
-        "US_SSN",
-        "ZIP_CODE",
-    )
-)
 _QUESTION_ANSWERING: Final = (
     "natural_qa",
     "trivia_qa",
@@ -125,42 +110,6 @@ def injection_examples(data: Path, holdout: Holdout) -> Iterator[Example]:
                 part="train" if part == "dev" and name == "train" else part,
                 injection=row["label"] == "injection",
             )
-
-
-def pii_examples(data: Path, holdout: Holdout, *, copies: int) -> Iterator[Example]:
-    """Sentences with invented personal data; training rows also with their values exchanged `copies` times."""
-    rng = random.Random("pii")
-    rows = {name: list(read_rows(data / "tasks" / "pii" / f"{name}.jsonl.gz")) for name in ("train", "dev")}
-    values: dict[str, list[str]] = {}
-    for row in rows["train"]:
-        for span in row["spans"]:
-            values.setdefault(span["label"], []).append(row["text"][span["start"] : span["end"]])
-    for name, part_rows in rows.items():
-        for row in part_rows:
-            labels = {span["label"] for span in row["spans"]}
-            personal = bool(labels & _PERSONAL)
-            # Places, firms and dates alone are neither clearly personal nor clearly not.
-            if row["text"] in holdout or (labels and not personal):
-                continue
-            part = "dev" if name == "dev" else part_of(row["text"])
-            part = "train" if part == "dev" and name == "train" else part
-            texts = [row["text"]]
-            if part == "train":
-                texts += [_exchanged(row, values, rng) for _ in range(copies)]
-            for text in texts:
-                yield Example(
-                    text=RequestText(user=text), source="pii", part=part, pii=personal, injection=False
-                )
-
-
-def _exchanged(row: dict[str, object], values: dict[str, list[str]], rng: random.Random) -> str:
-    """The sentence with each marked span replaced by another value of its kind."""
-    text = str(row["text"])
-    spans = row["spans"]
-    assert isinstance(spans, list)  # noqa: S101 - narrows the type of a JSON value
-    for span in sorted(spans, key=lambda s: -s["start"]):
-        text = text[: span["start"]] + rng.choice(values[span["label"]]) + text[span["end"] :]
-    return text
 
 
 def outcome_examples(

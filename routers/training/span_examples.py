@@ -173,18 +173,24 @@ def _exchanged(row: Marked, values: Mapping[str, Sequence[str]], rng: random.Ran
 
 
 def _written(values: Mapping[str, Sequence[str]], rng: random.Random) -> Iterator[Marked]:
-    table: dict[str, Any] = tomllib.loads(_PHRASINGS.read_text(encoding="utf-8"))
     parts: tuple[tuple[Part, str, int], ...] = (
         ("train", "train", 60),
         ("calibration", "train", 4),
         ("dev", "dev", 12),
     )
     for part, key, repeats in parts:
-        for phrasing in table[key] * repeats:
-            yield _filled(phrasing, part, values, rng)
+        for phrasing in phrasings(key) * repeats:
+            yield filled(phrasing, part, values, rng)
 
 
-def _filled(phrasing: str, part: Part, values: Mapping[str, Sequence[str]], rng: random.Random) -> Marked:
+def phrasings(key: str) -> list[str]:
+    """Sentences with slots: `train` and `dev` for the spans, `requests` for the classifier's flag alone."""
+    table: dict[str, Any] = tomllib.loads(_PHRASINGS.read_text(encoding="utf-8"))
+    return list(table[key])
+
+
+def filled(phrasing: str, part: Part, values: Mapping[str, Sequence[str]], rng: random.Random) -> Marked:
+    """The sentence with a value in each slot, and which of them are personal, places, firms or dates."""
     text, marks = "", []
     for piece in re.split(r"(\{\w+\})", phrasing):
         if not piece.startswith("{"):

@@ -21,9 +21,10 @@ from routers.training.base import read_base
 from routers.training.calibrate import calibrate
 from routers.training.card import write_card
 from routers.training.corpus import SEED, read_corpus
+from routers.training.crossfit import measured, out_of_fold
 from routers.training.evaluate import evaluate, write_report
 from routers.training.examples import of_part
-from routers.training.labelling import fit_labels, outputs, targets_of
+from routers.training.labelling import fit_flags, fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.network import Network, prepare
 from routers.training.outcomes import fit_abilities, graded, reformatted
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from routers.language import LanguageHead
     from routers.training.corpus import Corpus
+    from routers.training.crossfit import OutOfFold
     from routers.training.examples import Example
     from routers.training.minilm import MiniLM
     from routers.training.network import Prepared
@@ -63,7 +65,9 @@ def train_labels(
     features = np.stack([row.features for row in rows])
     torch.manual_seed(SEED)
     network = Network(vectors, features, len(TASKS), len(DOMAINS))
-    fit_labels(network, rows, edited, targets_of(examples, TASKS, DOMAINS), epochs=epochs, seed=SEED)
+    targets = targets_of(examples, TASKS, DOMAINS)
+    fit_labels(network, rows, edited, targets, epochs=epochs, seed=SEED)
+    fit_flags(network, rows, targets, seed=SEED)
     return network
 
 
@@ -80,13 +84,17 @@ def ability_inputs(
 
 def train_abilities(
     network: Network, tokenizer: Tokenizer, corpus: Corpus
-) -> tuple[AbilityNetwork, Graded, dict[str, Any]]:
-    """The ability head on the frozen encoding, and how it does on each source when that is left out."""
-    examples = of_part(corpus.graded, "train")
-    data = graded(examples)
-    inputs = ability_inputs(network, tokenizer, examples, copies=COPIES)
+) -> tuple[AbilityNetwork, Graded, OutOfFold, dict[str, Any]]:
+    """The ability head on the frozen encoding, what others like it say of requests they have not seen, and how it
+    does on each source when that is left out."""
+    examples, held_back = of_part(corpus.graded, "train"), of_part(corpus.graded, "calibration")
+    data, every = graded(examples), [*examples, *held_back]
+    pooled = ability_inputs(network, tokenizer, every, copies=COPIES)
+    of_train = np.concatenate([copy * len(every) + np.arange(len(examples)) for copy in range(COPIES)])
+    inputs = pooled[of_train]
     ability = fit_abilities(inputs, data, copies=COPIES, seed=SEED)
-    return ability, data, leave_one_source_out(inputs, examples, copies=COPIES, seed=SEED)
+    held_out = out_of_fold(pooled, every, data.models, copies=COPIES, seed=SEED)
+    return ability, data, held_out, leave_one_source_out(inputs, examples, copies=COPIES, seed=SEED)
 
 
 def static_tensors(network: Network) -> dict[str, NDArray[Any]]:
@@ -120,14 +128,8 @@ def export(
         "language.bias": language.bias,
     }
     tensors |= table_tensors("language", language.table)
-    layers = {
-        "hidden": network.hidden,
-        "task": network.task,
-        "domain": network.domain,
-        "flags": network.flags,
-    }
-    for name, layer in layers.items():
-        tensors |= dense_tensors(name, _array(layer.weight), _array(layer.bias))
+    for name, (weight, bias) in network.layers().items():
+        tensors |= dense_tensors(name, weight, bias)
     tensors |= dense_tensors("ability", *ability.layer())
     identity = {"slope": 1.0, "offset": 0.0}
     config = {
@@ -175,11 +177,15 @@ def main(arguments: list[str] | None = None) -> None:
         read_catalogues(options.catalogues), english_texts(corpus)
     )
     network = train_labels(corpus, tokenizer, vectors)
-    ability, data, transfer = train_abilities(network, tokenizer, corpus)
+    ability, data, held_out, transfer = train_abilities(network, tokenizer, corpus)
     config = export(options.out, vocabulary, network, static_tensors(network), ability, data.models, language)
-    calibrate(options.out, config, corpus.labelled, corpus.graded)
+    calibrate(options.out, config, corpus.labelled, held_out)
     report = evaluate(options.out, corpus.labelled, corpus.graded)
-    report |= {"language": language_report, "leave_one_source_out": transfer}
+    report |= {
+        "language": language_report,
+        "leave_one_source_out": transfer,
+        "cross_fitted": measured(held_out),
+    }
     write_report(options.out, report)
     write_card(options.out, report, features=len(FEATURES))
     draw(options.out, corpus, options.out / PICTURE)

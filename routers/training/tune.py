@@ -22,6 +22,7 @@ from routers.tokenizer import Tokenizer
 from routers.training.calibrate import calibrate
 from routers.training.card import write_card
 from routers.training.corpus import SEED, read_corpus
+from routers.training.crossfit import measured, out_of_fold
 from routers.training.evaluate import evaluate, write_report
 from routers.training.examples import of_part
 from routers.training.labelling import EDITED_SHARE, loss_of, rate, targets_of
@@ -173,19 +174,26 @@ def main(arguments: list[str] | None = None) -> None:
     )
     network = train_labels(of_part(corpus.labelled, "train"), tokenizer, bert, frozen=options.frozen)
     examples = of_part(corpus.graded, "train")
+    every = [*examples, *of_part(corpus.graded, "calibration")]
     outcomes = graded(examples)
-    inputs = vectors_of(network, [read(tokenizer, e.text, LIMIT) for e in examples], "abilities")
+    pooled = vectors_of(network, [read(tokenizer, e.text, LIMIT) for e in every], "abilities")
+    inputs = pooled[: len(examples)]
     meaning = Meaning(range(network.meaning), 8.0 / network.meaning**0.5)
     ability = fit_abilities(inputs, outcomes, seed=SEED, meaning=meaning)
+    held_out = out_of_fold(pooled, every, outcomes.models, copies=1, seed=SEED, meaning=meaning)
     transfer = leave_one_source_out(inputs, examples, copies=1, seed=SEED, meaning=meaning)
     encoder = tensors_of(*network.encoder_parts())
     shape: dict[str, Any] = dataclasses.asdict(network.shape(LIMIT))
     config = export(
         options.out, vocabulary, network, encoder, ability, outcomes.models, language, {"transformer": shape}
     )
-    calibrate(options.out, config, corpus.labelled, corpus.graded)
+    calibrate(options.out, config, corpus.labelled, held_out)
     report = evaluate(options.out, corpus.labelled, corpus.graded, flips=_FLIPS)
-    report |= {"language": language_report, "leave_one_source_out": transfer}
+    report |= {
+        "language": language_report,
+        "leave_one_source_out": transfer,
+        "cross_fitted": measured(held_out),
+    }
     write_report(options.out, report)
     write_card(options.out, report, features=len(FEATURES))
 

@@ -11,6 +11,7 @@ from routers.artifact import SHIPPED
 from routers.signals import RequestText
 from routers.training.examples import Example
 from routers.training.metrics import bootstrap, macro_f1, recall_at
+from routers.training.perturb import edit
 from routers.training.robustness import EDITS, flip_rate
 
 QUESTION = "What melts in the sun?\nA. ice\nB. stone\nC. sand\nAnswer:"
@@ -48,6 +49,15 @@ def test_edits_keep_the_words_that_matter() -> None:
     assert sorted(EDITS["typo"](QUESTION, rng)) == sorted(QUESTION)
     assert QUESTION in EDITS["preface"](QUESTION, rng)
     assert EDITS["thanks"](QUESTION, rng).startswith(QUESTION)
+
+
+def test_no_frame_of_the_flip_test_is_trained_on() -> None:
+    """Whatever training puts around a request, the frames that measure are others."""
+    rng = random.Random(0)  # noqa: S311 - draws edits, not secrets
+    trained = {edit("what melts", rng).lower() for _ in range(5000)}
+    measured = {EDITS["new frame"]("what melts", rng).lower() for _ in range(200)}
+    assert len(measured) > 4
+    assert not trained & measured
 
 
 def test_flips_are_counted_by_edit() -> None:

@@ -24,7 +24,7 @@ from routers.training.base import BaseError, read_base
 from routers.training.calibrate import raw_logits
 from routers.training.examples import PARTS, Example, Holdout, normalise, part_of, stem
 from routers.training.instructions import InstructionWriter, Payload, detokenise
-from routers.training.labelling import fit_labels, outputs, targets_of
+from routers.training.labelling import fit_flags, fit_labels, outputs, targets_of
 from routers.training.languages import read_catalogues, train_language_head
 from routers.training.network import Network, prepare
 from routers.training.outcomes import AbilityNetwork, fit_abilities, graded, reformatted
@@ -206,10 +206,32 @@ def test_the_served_arithmetic_is_the_trained_one_and_training_repeats(tmp_path,
             language,
         )
     assert (folders[0] / "model.safetensors").read_bytes() == (folders[1] / "model.safetensors").read_bytes()
+    assert np.abs(network.direct.weight.detach().numpy()).max() > 0.001, (
+        "the direct path to the flags is used"
+    )
     _, task, domain, flags = outputs(network, prepared)
     served = raw_logits(load(folders[0]), rows)
     for trained, numpy_side in ((task, served.task), (domain, served.domain), (flags, served.flags)):
         assert np.abs(trained - numpy_side).max() < 0.05
+
+
+def test_flags_are_fitted_again_on_the_trained_encoding_and_alike_twice() -> None:
+    """A network whose layers to the flags are wiped out tells them apart again; task and domain stay as they were."""
+    rows = toy_examples()
+    network, prepared = toy_network(rows, Tokenizer(WORDS))
+    _, task, domain, _ = outputs(network, prepared)
+    fitted = []
+    for _ in range(2):
+        with torch.no_grad():
+            network.flags.weight.zero_()
+            network.direct.weight.zero_()
+        fit_flags(network, prepared * 30, targets_of(rows * 30, TASKS, DOMAINS), seed=0)
+        fitted.append(outputs(network, prepared))
+    assert np.array_equal(fitted[0][3], fitted[1][3])
+    assert np.array_equal(fitted[0][1], task)
+    assert np.array_equal(fitted[0][2], domain)
+    personal = np.array([bool(row.pii) for row in rows])
+    assert fitted[0][3][personal, 0].min() > fitted[0][3][~personal, 0].max()
 
 
 def test_abilities_order_models_by_what_they_answer() -> None:
