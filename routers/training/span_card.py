@@ -43,8 +43,8 @@ CLINC150 (CC BY 3.0), Banking77, MBPP (CC BY 4.0), HumanEval, MATH (MIT), WikiSQ
 F1 of spans, all counted together; a span is exact when start, end and kind are right, and overlaps when it shares a
 character and the kind with a marked one. `pii` and the news and tweets keep their own dev files. The sentences of `pii`
 come from templates, some of which occur in training with other values, so read its figures as an upper bound. `written`
-are our own phrasings, others than those of training. Its figures for dates of birth are not held out: the rule that a date
-which begins as one of birth is one to its end was made after looking at errors in these phrasings.
+are our own phrasings, others than those of training. Its figures for dates of birth are not held out: the rule that
+a date which begins as one of birth is one to its end was made after looking at errors in these phrasings.
 
 | texts | kind | marked | exact F1 | overlap F1 |
 |---|---|---|---|---|
