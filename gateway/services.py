@@ -178,8 +178,7 @@ async def policy_in_force(settings: Settings, loaded: Loaded) -> LivePolicy:
 
 def build(settings: Settings, environ: Mapping[str, str] = os.environ, host: str = "127.0.0.1") -> Services:
     """Put a gateway process together; raises `StartupError`."""
-    metrics = Metrics()
-    loaded = load_all(settings, metrics, environ, host)
+    loaded = load_all(settings, metrics := Metrics(), environ, host)
     spans = Spans(tracing := Tracing(metrics.spans_dropped.inc))
     records = _records(settings, metrics.records_dropped.inc)
     publishing = _publishing(settings, loaded, records)
