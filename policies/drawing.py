@@ -64,6 +64,8 @@ def draw(
     The propensity sums over all draws that give the same order, e.g. exploring may find what was first anyway.
     """
     drawn = Drawn(tuple(order))
+    if not order:
+        return drawn  # nothing can run, so nothing is drawn
     paths: Paths = [(1.0, drawn.order)]
     for experiment in experiments:
         if experiment.kind in ("canary", "ab") and concerns(experiment, order, facts, allows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -94,7 +95,6 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._ids = {piece: index for index, piece in enumerate(vocabulary)}
-        self._completed = _without_a_letter(vocabulary)
         bare = [piece.removeprefix(_INNER) for piece in vocabulary]
         self._longest = max(map(len, bare), default=1)
         self._longest_number = max((len(piece) for piece in bare if piece.isdigit()), default=1)
@@ -171,7 +171,17 @@ class Tokenizer:
                 return exchanged
             if word[at] == word[at - 1] and (single := word[:at] + word[at + 1 :]) in self._ids:
                 return single
-        return self._completed.get(word)
+        return self._completed(word)
+
+    def _completed(self, word: str) -> str | None:
+        """The most frequent known word that this one is when an inner letter is missing. Unknown words are remembered,
+        so that trying every letter costs less than a table would in memory."""
+        if len(word) >= _LONGEST_RESPELT:
+            return None
+        tried = (
+            f"{word[:at]}{letter}{word[at:]}" for at in range(1, len(word)) for letter in ascii_lowercase
+        )
+        return min((known for known in tried if known in self._ids), key=self._ids.__getitem__, default=None)
 
     def _longest_matches(self, word: str, shape: int) -> Iterator[int]:
         """Greedy longest-match-first, as in BERT, but an unknown rest is skipped, not the whole word."""
@@ -195,19 +205,6 @@ class Tokenizer:
             if index is not None:
                 return index, end - before
         return UNKNOWN, 0
-
-
-def _without_a_letter(vocabulary: Sequence[str]) -> dict[str, str]:
-    """What is left of each known word when an inner letter is missing -> that word; the more frequent word wins.
-
-    Some megabytes, so that an unknown word costs one look-up and not one for each letter at each place.
-    """
-    found: dict[str, str] = {}
-    for word in vocabulary:  # in order of falling frequency
-        if _SHORTEST_RESPELT < len(word) <= _LONGEST_RESPELT and word.isascii() and word.isalpha():
-            for at in range(1, len(word) - 1):
-                found.setdefault(word[:at] + word[at + 1 :], word)
-    return found
 
 
 def cut(text: str, head: int, tail: int) -> str:

@@ -135,7 +135,7 @@ def test_bad_bodies_and_paths_are_refused(client):
     with pytest.raises(openai.BadRequestError, match="messages"):
         client.post("/chat/completions", cast_to=object, body={"model": "m"})
     with pytest.raises(openai.NotFoundError):
-        client.embeddings.create(model="m", input="x")
+        client.post("/nowhere", cast_to=object, body={})
 
 
 def test_chunks_and_json_pass_verbatim(upstream, client):

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.decide import decide, facts, target_success
 from gateway.feedback import Control
+from gateway.grants import Scopes
 from gateway.types import Attempt, Caller
 from policies.facts import Facts
 from tests.unit.gateway.build import SIGNALS, call, live
@@ -27,11 +28,12 @@ AT_NS = 1_700_000_000 * 10**9
 
 def test_no_fact_keeps_its_default():
     """A fact that is added to the language and not filled here would quietly never match."""
-    some = call(REQUEST, caller=Caller("acme", "app"), headers={"x-session-id": "s"}, received_ns=AT_NS)
+    caller = Caller("acme", "app", scopes=Scopes(targets=("small",)))
+    some = call(REQUEST, caller=caller, headers={"x-session-id": "s"}, received_ns=AT_NS)
     policy = live(environ={})
     policy.feedback.control = Control(shadow_usd=2.0, shadow_s=0.1, ended=frozenset({"trial"}))
     policy.feedback.observe([Attempt("small", "m", "worker", "ok", 0, 0, first_ms=5.0)] * 20)
-    found = facts(some, SIGNALS, policy)
+    found = facts(some, SIGNALS, policy, {"rule": "small"})
     default = Facts()
     unfilled = [f.name for f in fields(Facts) if getattr(found, f.name) == getattr(default, f.name)]
     assert unfilled == []
