@@ -119,6 +119,7 @@ async def test_what_is_left_at_the_end_is_kept_once():
     recorder.record(FULL, "v1")
     recorder.flush()
     await asyncio.sleep(0.1)
+    recorder.flush()
     assert len(kept) == 1
 
 
