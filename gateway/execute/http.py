@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
@@ -13,6 +11,7 @@ from yarl import URL
 
 from gateway.errors import BadCompletion
 from gateway.execute import failures
+from gateway.execute.connections import CONNECT_S, MAX_ANSWER_BYTES, Connections, number, rejection
 from gateway.execute.events import DONE, EventSplitter
 from gateway.execute.idle import IdleLimit
 from gateway.execute.streams import read_event
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from gateway.types import Call, Delta
     from policies.decision import Step
 
-_CONNECT_TIMEOUT_S = 5.0
-_UNIX = "unix://"
 _GUARDED = 0
 """No limit: it would be one for all hosts together, with a queue that nobody bounds. Guards limit each endpoint."""
 _HEADERS = {
@@ -36,21 +33,18 @@ _HEADERS = {
     "accept": "*/*",
     "accept-encoding": "gzip, deflate",
 }
-_MAX_ERROR_BYTES = 64 * 1024
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class OpenAIExecutor:
     """Calls `POST /chat/completions` of any OpenAI-compatible URL over pooled connections."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._connections = Connections(limit=_GUARDED)
         self._urls: dict[str, URL] = {}
-        self._trusts: dict[tuple[str | None, bool], ssl.SSLContext | bool] = {}
         self._timeouts: dict[tuple[float, bool], aiohttp.ClientTimeout] = {}
 
     async def open(self, call: Call, step: Step, endpoint: Endpoint, trace: str | None) -> Answer:
-        session, base = self._session(str(endpoint.url))
+        session, base = self._connections.session(str(endpoint.url))
         try:
             response = await session.post(
                 self._url(base),
@@ -58,10 +52,10 @@ class OpenAIExecutor:
                 headers=_headers(endpoint, trace),
                 timeout=self._timeout(step.timeout_s, stream=call.stream),
                 allow_redirects=False,
-                **self._route(endpoint),
+                **self._connections.route(endpoint),
             )
             if response.status != 200:
-                raise await _rejection(endpoint.provider, response)
+                raise await rejection(endpoint.provider, response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise failures.from_exception(endpoint.provider, error) from error
         headers = response.headers
@@ -72,46 +66,14 @@ class OpenAIExecutor:
             deltas=_read_stream(endpoint.provider, response, call, step.timeout_s)
             if streamed
             else _read_whole(endpoint.provider, response),
-            confidence=_number(headers.get("x-pointsman-confidence")),
-            queue_ms=_number(headers.get("x-pointsman-queue-ms")),
-            compute_ms=_number(headers.get("x-pointsman-compute-ms")),
+            confidence=number(headers.get("x-pointsman-confidence")),
+            queue_ms=number(headers.get("x-pointsman-queue-ms")),
+            compute_ms=number(headers.get("x-pointsman-compute-ms")),
             abandon=response.close,
         )
 
     async def close(self) -> None:
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
-
-    def _session(self, url: str) -> tuple[aiohttp.ClientSession, str]:
-        """A session per way of connecting, and the base URL to use with it."""
-        path = url.removeprefix(_UNIX) if url.startswith(_UNIX) else ""
-        session = self._sessions.get(path)
-        if session is None:
-            connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(path=path, limit=_GUARDED)
-                if path
-                else aiohttp.TCPConnector(limit=_GUARDED, ttl_dns_cache=60)
-            )
-            session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie must never reach another's call
-                auto_decompress=True,
-                trust_env=not path and bool(getproxies()),  # asking for each request costs a thread hop
-            )
-            self._sessions[path] = session
-        return session, "http://worker/v1" if path else url
-
-    def _route(self, endpoint: Endpoint) -> dict[str, Any]:
-        """How to connect where an upstream says more than its URL."""
-        if endpoint.proxy is None and endpoint.ca_file is None and endpoint.verify:
-            return {}
-        key = (endpoint.ca_file, endpoint.verify)
-        trust = self._trusts.get(key)
-        if trust is None:
-            trust = ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.verify else False
-            self._trusts[key] = trust
-        return {"proxy": endpoint.proxy, "ssl": trust}
+        await self._connections.close()
 
     def _url(self, base: str) -> URL:
         """The URL to post to, parsed once."""
@@ -126,7 +88,7 @@ class OpenAIExecutor:
         if timeout is None:
             timeout = aiohttp.ClientTimeout(
                 total=None if stream else limit_s,
-                sock_connect=min(_CONNECT_TIMEOUT_S, limit_s),
+                sock_connect=min(CONNECT_S, limit_s),
             )
             self._timeouts[limit_s, stream] = timeout
         return timeout
@@ -158,14 +120,6 @@ def _headers(endpoint: Endpoint, trace: str | None) -> CIMultiDict[str]:
     return headers
 
 
-async def _rejection(provider: str, response: aiohttp.ClientResponse) -> Exception:
-    try:
-        body = await response.content.read(_MAX_ERROR_BYTES)
-    finally:
-        response.close()
-    return failures.from_status(provider, response.status, response.headers, body)
-
-
 async def _read_whole(
     provider: str, response: aiohttp.ClientResponse
 ) -> AsyncGenerator[Sequence[Delta], None]:
@@ -174,10 +128,10 @@ async def _read_whole(
     try:
         async for chunk in response.content.iter_any():
             size += len(chunk)
-            if size > _MAX_ANSWER_BYTES:
+            if size > MAX_ANSWER_BYTES:
                 response.close()
                 raise BadCompletion(
-                    f"`{provider}` sent more than {_MAX_ANSWER_BYTES // 2**20} MiB as one answer."
+                    f"`{provider}` sent more than {MAX_ANSWER_BYTES // 2**20} MiB as one answer."
                 )
             chunks.append(chunk)
         yield (read_event(b"".join(chunks), whole=True),)
@@ -231,10 +185,3 @@ def _read_batch(events: list[bytes], *, hide_usage: bool) -> tuple[list[Delta], 
         except BadCompletion as error:
             return batch, error
     return batch, False
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None
