@@ -85,15 +85,7 @@ class SpecialistResponder:
         text = task.words.get(done.result.label)
         if text is None:
             raise Declines(f"`{self._card.name}` declines: the text fits none of the labels that are listed.")
-        # A classifier writes no tokens; four characters a token is the usual estimate.
-        usage = Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))
-        return Answer(
-            pieces=_at_once(text, choices, usage),
-            queue_s=done.queue_s,
-            started=time.perf_counter() - done.compute_s,
-            compute_s=done.compute_s,
-            confidence=done.result.confidence * task.confidence,
-        )
+        return _answer(done, text, choices, task.confidence)
 
     def interrupt(self) -> None:
         """Nothing runs for long: a batch ends by itself."""
@@ -120,13 +112,7 @@ class EntityResponder:
         text = task.form.write(wanted, task.payload)
         if not text:
             raise Declines(f"`{self._card.name}` declines: it found nothing to list.")
-        return Answer(
-            pieces=_at_once(text, choices, Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))),
-            queue_s=done.queue_s,
-            started=time.perf_counter() - done.compute_s,
-            compute_s=done.compute_s,
-            confidence=done.result.confidence * task.confidence,
-        )
+        return _answer(done, text, choices, task.confidence)
 
     def interrupt(self) -> None:
         """Nothing runs for long: a batch ends by itself."""
@@ -138,6 +124,21 @@ def _choices(n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_CHOICES:
         raise InvalidRequest(f"`n` must be a whole number from 1 to {MAX_CHOICES}.", param="n")
     return n
+
+
+def _answer(
+    done: Batched[Prediction] | Batched[Entities], text: str, choices: int, reading_confidence: float
+) -> Answer:
+    """What a specialist says, `choices` times; as sure as it is and as the reading of the request was."""
+    # A specialist writes no tokens; four characters a token is the usual estimate.
+    usage = Usage(done.result.tokens, choices * max(1, -(-len(text) // 4)))
+    return Answer(
+        pieces=_at_once(text, choices, usage),
+        queue_s=done.queue_s,
+        started=time.perf_counter() - done.compute_s,
+        compute_s=done.compute_s,
+        confidence=done.result.confidence * reading_confidence,
+    )
 
 
 async def _at_once(text: str, choices: int, usage: Usage) -> AsyncGenerator[Piece, None]:

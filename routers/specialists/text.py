@@ -21,21 +21,25 @@ BATCH = 32
 """Texts of one forward pass; more are read in several passes."""
 
 
+def load_head(folder: Path, shape: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight, of `shape`, and bias of the linear head in a folder; raises SpecialistError when it has another shape."""
+    from safetensors.torch import load_file
+
+    head = load_file(str(folder / "head.safetensors"))
+    if tuple(head["weight"].shape) != shape:
+        raise SpecialistError(f"{folder / 'head.safetensors'}: weight is not of shape {shape}")
+    return head["weight"].float(), head["bias"].float()
+
+
 class TextSpecialist:
     """One specialist on a shared encoder; fulfils `TextClassifier`."""
 
     def __init__(self, card: SpecialistCard, folder: Path, encoder: SharedEncoder) -> None:
         """Load adapter and head from the folder; raises SpecialistError when they do not fit."""
-        from safetensors.torch import load_file
-
         self.card = card
         self._encoder = encoder
         encoder.add_adapter(card.name, folder)
-        head = load_file(str(folder / "head.safetensors"))
-        expected = (len(card.labels), encoder.width)
-        if tuple(head["weight"].shape) != expected:
-            raise SpecialistError(f"{folder / 'head.safetensors'}: weight is not of shape {expected}")
-        self._weight, self._bias = head["weight"].float(), head["bias"].float()
+        self._weight, self._bias = load_head(folder, (len(card.labels), encoder.width))
 
     @property
     def name(self) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from routers.identifiers import locate_identifiers
 from routers.specialists.bio import SHAPE_WIDTH, Span, shape_features, spans_of, split_words, tags_of
-from routers.specialists.registry import SpecialistError, find
-from routers.specialists.text import BATCH, TextSpecialist, load_encoder, predict_mixed
+from routers.specialists.registry import find
+from routers.specialists.text import BATCH, TextSpecialist, load_encoder, load_head, predict_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,17 +48,11 @@ class TokenSpecialist:
 
     def __init__(self, card: SpecialistCard, folder: Path, encoder: SharedEncoder) -> None:
         """Load adapter and head from the folder; raises SpecialistError when they do not fit."""
-        from safetensors.torch import load_file
-
         self.card = card
         self._encoder = encoder
         self._tags = tags_of(card.labels)
         encoder.add_adapter(card.name, folder)
-        head = load_file(str(folder / "head.safetensors"))
-        expected = (len(self._tags), encoder.width + SHAPE_WIDTH)
-        if tuple(head["weight"].shape) != expected:
-            raise SpecialistError(f"{folder / 'head.safetensors'}: weight is not of shape {expected}")
-        self._weight, self._bias = head["weight"].float(), head["bias"].float()
+        self._weight, self._bias = load_head(folder, (len(self._tags), encoder.width + SHAPE_WIDTH))
 
     @property
     def name(self) -> str:

@@ -87,18 +87,10 @@ def train(options: argparse.Namespace) -> None:
     base = None if options.skip_frozen_baseline else options.base
     evaluations = _evaluate(split, labels, trainer, temperature, base, typed)
     card = SpecialistCard(
-        format=1,
-        name=options.task.replace("_", "-"),
         kind="text-classification",
-        description=facts.description,
-        labels=labels,
-        base=options.base_name,
-        base_sha256=report.digest(options.base / "model.safetensors"),
-        licence=facts.licence or options.licence,
-        temperature=round(temperature, 4),
         max_tokens=recipe.max_tokens,
         held_out=tuple(evaluation.held_out for evaluation in evaluations),
-        **report.described(facts),
+        **report.trained(options, facts, labels, temperature),
     )
     report.write_specialist(options.out, trainer.network, card)
     report.write_confidences(options.out, calibration / temperature, _truth(split.calibration, labels), card)

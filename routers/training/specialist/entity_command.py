@@ -61,17 +61,9 @@ def train_entities(options: argparse.Namespace, recipe: Recipe) -> None:
     temperature = _temperature(trainer, split.calibration)
     evaluations = _evaluate(split, trainer, facts.unlabelled)
     card = SpecialistCard(
-        format=1,
-        name=options.task.replace("_", "-"),
         kind="token-classification",
-        description=facts.description,
-        labels=labels,
-        base=options.base_name,
-        base_sha256=report.digest(options.base / "model.safetensors"),
-        licence=facts.licence or options.licence,
-        temperature=round(temperature, 4),
         held_out_spans=tuple(evaluation.held_out for evaluation in evaluations),
-        **report.described(facts),
+        **report.trained(options, facts, labels, temperature),
     )
     report.write_specialist(options.out, trainer.network, card)
     run = report.Run(options.task, recipe, sizes, 0)

@@ -15,6 +15,7 @@ from routers.specialists import measures
 from routers.specialists.registry import HeldOut, HeldOutSpans, SpecialistCard, read_card
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -115,6 +116,23 @@ def described(facts: TaskFacts) -> dict[str, Any]:
         "identifiers": facts.identifiers,
         "unlabelled": facts.unlabelled,
         "out_of_scope": facts.out_of_scope,
+    }
+
+
+def trained(
+    options: argparse.Namespace, facts: TaskFacts, labels: tuple[str, ...], temperature: float
+) -> dict[str, Any]:
+    """Return the fields of a specialist's `config.json` that every kind of training gives, and `described`'s."""
+    return {
+        "format": 1,
+        "name": options.task.replace("_", "-"),
+        "description": facts.description,
+        "labels": labels,
+        "base": options.base_name,
+        "base_sha256": digest(options.base / "model.safetensors"),
+        "licence": facts.licence or options.licence,
+        "temperature": round(temperature, 4),
+        **described(facts),
     }
 
 
