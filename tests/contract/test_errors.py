@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import httpx
 import openai
 import pytest
 
+from tests.contract.leaving import seconds_until_cancelled
 from tests.contract.test_chat import ask
 from tests.fake_upstream import (
     Cut,
@@ -200,21 +200,8 @@ def test_a_stream_that_breaks_ends_with_an_error_event(plain: Plain, behaviour: 
 def test_a_client_that_leaves_cancels_the_upstream_call(plain: Plain, stream: bool) -> None:
     """Within 100 ms of the disconnect the upstream sees its own caller leave."""
     gateway, upstream = plain
-    upstream.script(Hang(after_events=3 if stream else 0))
-    body = json.dumps(ask("I will leave", stream=stream)).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(head + body)
-        assert upstream.wait_for_requests(1)
-        if stream:
-            assert client.recv(65536)
-        left = time.monotonic()
-    request = upstream.requests[0]
-    deadline = left + 5
-    while request.disconnected_after_s is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    assert request.disconnected_after_s is not None
-    assert request.received_at_s + request.disconnected_after_s - left < 0.1
+    asked = ask("I will leave", stream=stream)
+    assert seconds_until_cancelled(gateway, upstream, "/v1/chat/completions", asked, stream=stream) < 0.1
 
 
 def test_a_hanging_upstream_is_given_up_in_time(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import anthropic
 import pytest
 
+from tests.contract.leaving import seconds_until_cancelled
 from tests.contract.messages import WEATHER, ask, client_of
-from tests.fake_upstream import Cut, Error, ErrorInStream, Hang
+from tests.fake_upstream import Cut, Error, ErrorInStream
 from tests.processes import Pointsman
 
 if TYPE_CHECKING:
@@ -106,17 +105,5 @@ def test_the_key_may_come_as_x_api_key(tmp_path: Path, upstream: FakeUpstream, p
 def test_a_client_that_leaves_cancels_the_upstream(plain: Plain, stream: bool) -> None:
     """Within 100 ms, as on the chat endpoint: it is the same path."""
     gateway, upstream = plain
-    upstream.script(Hang(after_events=3 if stream else 0))
-    body = json.dumps(ask("I will leave", stream=stream)).encode()
-    head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-        client.sendall(head + body)
-        assert upstream.wait_for_requests(1)
-        if stream:
-            assert client.recv(65536)
-        left = time.monotonic()
-    request = upstream.requests[0]
-    while request.disconnected_after_s is None and time.monotonic() < left + 5:
-        time.sleep(0.002)
-    assert request.disconnected_after_s is not None
-    assert request.received_at_s + request.disconnected_after_s - left < 0.1
+    asked = ask("I will leave", stream=stream)
+    assert seconds_until_cancelled(gateway, upstream, "/v1/messages", asked, stream=stream) < 0.1

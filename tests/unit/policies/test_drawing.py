@@ -114,3 +114,10 @@ def test_exploring_puts_any_usable_target_first():
         (("small", "mid"), "explored"): 0.85,
         (("mid", "small"), "explored"): 0.15,
     }
+
+
+def test_where_nothing_can_run_nothing_is_drawn():
+    """What happened then was certain: a propensity of 0 would say that it could not happen."""
+    rest = "default: {steps: [small]}\nexperiments: [{id: x, kind: explore, share: 1}]\n"
+    decision = _decide(rest, Facts(request_id="r", unavailable={"small": "down"}))
+    assert (_steps(decision), decision.propensity, decision.experiment) == ([], 1.0, None)
